@@ -1,0 +1,41 @@
+import type { ApiDeps } from '../deps.ts';
+
+/** What an operator must look at: money and records disagree, or Stripe knows what nobody configured. */
+export type BillingAlert =
+  | 'billing.invoice_differs'
+  | 'billing.gate_stuck'
+  | 'billing.usage_expired'
+  | 'billing.usage_partial'
+  | 'billing.meter_error'
+  | 'billing.ungated';
+
+/** Says it in the log as an error, and as a difference in the metric that an alarm watches. */
+export function raiseBillingAlert(
+  deps: ApiDeps,
+  alert: BillingAlert,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  deps.log.error(alert, fields);
+  putDifference(deps, 1);
+}
+
+/**
+ * The metric BillingDifference in CloudWatch's embedded metric format: 0 after a reconciliation without a
+ * difference, so that the alarm ends.
+ */
+export function putDifference(deps: ApiDeps, count: number): void {
+  deps.log.info('billing.difference', {
+    _aws: {
+      Timestamp: Math.round(deps.clock.now()),
+      CloudWatchMetrics: [
+        {
+          Namespace: 'Outpost',
+          Dimensions: [['environment']],
+          Metrics: [{ Name: 'BillingDifference', Unit: 'Count' }],
+        },
+      ],
+    },
+    environment: deps.settings.environment,
+    BillingDifference: count,
+  });
+}

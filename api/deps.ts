@@ -1,0 +1,115 @@
+import { bucketName } from '../shared/buckets.ts';
+import { type Aws, AWS_OPTIONAL_VARIABLES, AWS_VARIABLES, createAws } from '../shared/deps.ts';
+import { type Env, readEnv, type VariableName } from '../shared/env.ts';
+import { createLog, type Log } from '../shared/log.ts';
+import { createProviderKeys, type ProviderKeys } from '../shared/secrets/provider-keys.ts';
+import { readSecret } from '../shared/secrets/read-secret.ts';
+import { platformSecret } from '../shared/secrets/secrets.ts';
+import { type AuditTrail, createAuditTrail } from './audit-trail.ts';
+import { BILLING_VARIABLES, loadBilling } from './billing/deps.ts';
+import type { Billing } from './billing/stripe.ts';
+import { createKeyring, type Keyring } from './keyring.ts';
+import { createKeyUse, type KeyUse } from './key-use.ts';
+import { createRateLimiter, type RateLimiter } from './rate-limiter.ts';
+import { createStartEstimate, type StartEstimate } from './operations/start-estimate.ts';
+
+/** What the API and its functions work with, built once a process. */
+export type ApiDeps = Aws & {
+  readonly log: Log;
+  readonly keyring: Keyring;
+  readonly rateLimiter: RateLimiter;
+  readonly keyUse: KeyUse;
+  readonly trail: AuditTrail;
+  readonly startEstimate: StartEstimate;
+  readonly providerKeys: ProviderKeys;
+  readonly settings: ApiSettings;
+  /** Absent where billing is off. */
+  readonly billing: Billing | undefined;
+};
+
+export type ApiSettings = {
+  readonly environment: string;
+  /** Key of the HMAC over API keys. */
+  readonly pepper: string;
+  /** Agents that jobs may name. */
+  readonly agents: readonly string[];
+  readonly resendSeconds: number;
+  readonly uidStart: number;
+  readonly uidCount: number;
+  readonly auditExportBucket: string;
+  readonly rotationFunctionArn: string | undefined;
+  readonly providerTestUrl: string | undefined;
+  /** Whether answers may stay open: an HTTP API cannot stream, other entries can. */
+  readonly streaming: boolean;
+};
+
+const VARIABLES = [
+  ...AWS_VARIABLES,
+  'OUTPOST_AGENTS',
+  'OUTPOST_RESEND_SECONDS',
+  'OUTPOST_UID_START',
+  'OUTPOST_UID_COUNT',
+  'OUTPOST_BILLING',
+] as const satisfies VariableName[];
+const OPTIONAL_VARIABLES = [
+  ...AWS_OPTIONAL_VARIABLES,
+  ...BILLING_VARIABLES,
+  'OUTPOST_PEPPER',
+  'OUTPOST_ROTATION_FUNCTION_ARN',
+  'OUTPOST_PROVIDER_TEST_URL',
+] as const satisfies VariableName[];
+
+export type ApiEnv = Env<(typeof VARIABLES)[number], (typeof OPTIONAL_VARIABLES)[number]>;
+
+/** Parses the API's environment. Throws EnvError with every problem. */
+export const readApiEnv = (source: Readonly<Record<string, string | undefined>>): ApiEnv =>
+  readEnv(source, VARIABLES, OPTIONAL_VARIABLES);
+
+/** A start without its platform secrets: what is missing, and how to make it. */
+export class MissingPlatformSecret extends Error {
+  override readonly name = 'MissingPlatformSecret';
+}
+
+/**
+ * Builds the API's dependencies; `billing` for those that bill. Throws MissingPlatformSecret when the pepper is
+ * nowhere to be found, EnvError when billing is on and incomplete.
+ */
+export async function createApiDeps(
+  env: ApiEnv,
+  options: { write: (line: string) => void; streaming: boolean; billing?: true },
+): Promise<ApiDeps> {
+  const aws = createAws(env);
+  const pepperName = platformSecret(env.OUTPOST_ENV, 'pepper');
+  const pepper = env.OUTPOST_PEPPER ?? (await readSecret(aws.secrets, pepperName));
+  if (pepper === undefined) {
+    throw new MissingPlatformSecret(
+      `OUTPOST_PEPPER is not set and the secret ${pepperName} does not exist. Run \`bun run bootstrap\`.`,
+    );
+  }
+  const billed = options.billing === true && env.OUTPOST_BILLING === 'stripe';
+  const settings: ApiSettings = {
+    environment: env.OUTPOST_ENV,
+    pepper,
+    agents: env.OUTPOST_AGENTS.split(','),
+    resendSeconds: env.OUTPOST_RESEND_SECONDS,
+    uidStart: env.OUTPOST_UID_START,
+    uidCount: env.OUTPOST_UID_COUNT,
+    auditExportBucket: bucketName('audit-export', env.OUTPOST_ENV, env.OUTPOST_BUCKET_SUFFIX),
+    rotationFunctionArn: env.OUTPOST_ROTATION_FUNCTION_ARN,
+    providerTestUrl: env.OUTPOST_PROVIDER_TEST_URL,
+    streaming: options.streaming,
+  };
+  const log = createLog(options.write, { service: 'api', env: env.OUTPOST_ENV });
+  return {
+    ...aws,
+    log,
+    trail: createAuditTrail(aws.queues, aws.store, log),
+    startEstimate: createStartEstimate(aws.queues, aws.clock, log),
+    keyring: createKeyring(aws.store, pepper),
+    rateLimiter: createRateLimiter(aws.store),
+    keyUse: createKeyUse(aws.store, log),
+    providerKeys: createProviderKeys(aws.secrets, aws.clock),
+    settings,
+    billing: billed ? await loadBilling(env, aws.secrets) : undefined,
+  };
+}

@@ -1,0 +1,20 @@
+import { createApiDeps, readApiEnv } from '../deps.ts';
+import { sweep } from '../operations/sweep.ts';
+import { createWorkerService } from '../runtime/ecs.ts';
+import type { LambdaFunction } from '../runtime/run-function.ts';
+import { wakeWorkers } from './wake-workers.ts';
+
+/** Sends forgotten work again, and sees to it that somebody is there to do it. */
+export const lambda: LambdaFunction = {
+  async start(env, write) {
+    const apiEnv = readApiEnv(env);
+    const deps = await createApiDeps(apiEnv, { write, streaming: false });
+    const workers = createWorkerService(env, apiEnv.OUTPOST_ENV);
+    return async () => {
+      const { due, sent } = await sweep(deps);
+      const woken = apiEnv.AWS_ENDPOINT_URL === undefined ? await wakeWorkers(deps, workers) : undefined;
+      deps.log.info('sweep', { due, sent, woken: woken ?? 0 });
+      return { due, sent, woken: woken ?? 0 };
+    };
+  },
+};

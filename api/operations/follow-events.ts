@@ -1,0 +1,68 @@
+import { eventId, type JobEvent } from '../../shared/model/event.ts';
+import { isTerminal, type JobRecord } from '../../shared/model/job.ts';
+import { readEvents } from '../../shared/output/read-events.ts';
+import { pause } from '../../shared/pause.ts';
+import { getJob } from '../../shared/store/jobs/get-job.ts';
+import type { ApiDeps } from '../deps.ts';
+
+/** What a follower is given: events in order, and nothing for a while (so that the connection is kept alive). */
+export type Followed = { readonly kind: 'event'; readonly event: JobEvent } | { readonly kind: 'idle' };
+
+const PAGE_BYTES = 256 * 1024;
+const POLL_MS = 250;
+const POLL_MAX_MS = 1_000;
+
+/**
+ * The events of a job after `afterId`, live, each once and in order, ending with `end`. Returns without `end`
+ * when `until` (monotonic milliseconds) has passed or the signal is aborted: the client continues from the
+ * last id that it saw.
+ */
+export async function* followEvents(
+  deps: ApiDeps,
+  job: JobRecord,
+  afterId: number,
+  options: { until: number; signal: AbortSignal },
+): AsyncGenerator<Followed> {
+  let current: JobRecord = job;
+  let position = afterId;
+  let wait = POLL_MS;
+  const reread = async (): Promise<JobRecord | null> =>
+    (await getJob(deps.store, job.tenant_id, job.job_id)) ?? null;
+
+  while (!options.signal.aborted) {
+    const page = await readEvents(deps.outputs, current, reread, position, PAGE_BYTES);
+    for (const event of page.events) yield { kind: 'event', event };
+    position = page.afterId;
+    if (page.state === 'complete' || page.state === 'incomplete') {
+      yield { kind: 'event', event: endEvent(current) };
+      return;
+    }
+    if (page.state === 'waiting') {
+      if (page.events.length === 0) yield { kind: 'idle' };
+      wait = page.events.length > 0 ? POLL_MS : Math.min(wait * 1.5, POLL_MAX_MS);
+      const left = options.until - deps.clock.monotonic();
+      if (left <= 0) return;
+      await pause(Math.min(wait, left), options.signal);
+    }
+    const fresh = await reread();
+    if (fresh === null) return;
+    current = fresh;
+  }
+}
+
+/**
+ * The end of a job's stream, derived from its record, so that it is the same for every reader: its id comes
+ * right after the last event that counts.
+ */
+function endEvent(job: JobRecord): JobEvent {
+  if (!isTerminal(job.status)) throw new Error('a job that has not ended has no end event');
+  const last = job.attempt === 0 ? 0 : (job.sealed[job.attempt] ?? eventId(job.attempt, 0));
+  return {
+    id: last + 1,
+    at: job.completed_at ?? job.created_at,
+    type: 'end',
+    status: job.status,
+    exit_code: job.exit_code,
+    failure: job.failure,
+  };
+}

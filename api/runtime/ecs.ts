@@ -1,0 +1,91 @@
+import { createHash, createHmac } from 'node:crypto';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { type } from 'arktype';
+import type { WorkerService } from '../functions/wake-workers.ts';
+
+/**
+ * The two calls of ECS that raise workers from zero, signed here: the SDK's client would add to every cold start
+ * of the API what it needs once an hour.
+ */
+const Description = type({ services: type({ desiredCount: 'number' }).array() });
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The worker service of an environment, as stacks/names.ts names it. Credentials are those of the function. */
+export function createWorkerService(env: Environment, environment: string): WorkerService {
+  const region = env['AWS_REGION'] ?? '';
+  const hostname = `ecs.${region}.amazonaws.com`;
+  const target = { cluster: `outpost-${environment}`, service: `outpost-worker-${environment}` };
+  const signer = new SignatureV4({
+    service: 'ecs',
+    region,
+    sha256: Sha256,
+    credentials: async () => ({
+      accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
+      ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),
+    }),
+  });
+
+  const call = async (operation: string, input: unknown): Promise<unknown> => {
+    const request = await signer.sign({
+      method: 'POST',
+      protocol: 'https:',
+      hostname,
+      path: '/',
+      query: {},
+      headers: {
+        host: hostname,
+        'content-type': 'application/x-amz-json-1.1',
+        'x-amz-target': `AmazonEC2ContainerServiceV20141113.${operation}`,
+      },
+      body: JSON.stringify(input),
+    });
+    const answer = await fetch(`https://${hostname}/`, {
+      method: 'POST',
+      headers: request.headers,
+      body: JSON.stringify(input),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`ecs ${operation}: ${answer.status} ${text.slice(0, 200)}`);
+    return JSON.parse(text);
+  };
+
+  return {
+    async desired() {
+      const answer = await call('DescribeServices', { cluster: target.cluster, services: [target.service] });
+      return Description.assert(answer).services[0]?.desiredCount;
+    },
+    async raise(count) {
+      await call('UpdateService', { ...target, desiredCount: count });
+    },
+  };
+}
+
+/** node:crypto in the shape that the signer takes. */
+class Sha256 {
+  readonly #hash;
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
+  }
+
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(bytesOf(data));
+  }
+
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest();
+  }
+
+  reset(): void {
+    throw new Error('a hash is used once');
+  }
+}
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (typeof data === 'string') return new TextEncoder().encode(data);
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
+}

@@ -1,0 +1,150 @@
+import { QueryCommand } from '@aws-sdk/client-dynamodb';
+import { encodeTime } from 'ulid';
+import { isoTime } from '../../clock.ts';
+import { LedgerRow } from '../../model/billing.ts';
+import type { JobRecord } from '../../model/job.ts';
+import { closedKey, ledgerKey, tenantKey } from '../item-keys.ts';
+import { fromItem, getItem, type Item, type Store, toItem } from '../store.ts';
+import { ConditionFailed, transact, type Write } from '../transact.ts';
+import { updateItem } from '../update-item.ts';
+import { ledgerOutbox } from './outbox.ts';
+
+/**
+ * The row of a job that counts; belongs into the transaction that ends the job, labelled `ledger`. The key is
+ * the job's, so no job is billed twice.
+ */
+export const ledgerWrite = (job: JobRecord, billableAt: string): Write => ({
+  label: 'ledger',
+  table: 'tenants',
+  put: {
+    ...ledgerKey(job.tenant_id, job.job_id),
+    tenant_id: job.tenant_id,
+    job_id: job.job_id,
+    agent: job.agent,
+    billable_at: billableAt,
+    usage_period: job.usage_period,
+    outbox: ledgerOutbox(job.tenant_id),
+    outbox_at: billableAt,
+  },
+  condition: 'attribute_not_exists(#pk)',
+});
+
+/** Older than this no job is when it ends: rows lie under the ULID of their job, which says when it began. */
+const JOB_LIFE_MS = 60 * 86_400_000;
+/** The process that named a job and the one that ended it may differ by this, and more. */
+const CLOCKS_APART_MS = 3_600_000;
+const FIRST_RANDOM = '0'.repeat(16);
+
+export async function getLedgerRow(
+  store: Store,
+  tenantId: string,
+  jobId: string,
+): Promise<LedgerRow | undefined> {
+  const item = await getItem(store, 'tenants', ledgerKey(tenantId, jobId));
+  return item && fromItem(LedgerRow, item);
+}
+
+/** When a row counts for Stripe: the end of its job, or later when that period's invoice was closed already. */
+const meteredAt = (row: LedgerRow): string => row.metered_at ?? row.billable_at;
+
+/** A tenant's rows that count in a window, its start included and its end not; read strongly. */
+export async function ledgerBetween(
+  store: Store,
+  tenantId: string,
+  from: string,
+  to: string,
+): Promise<LedgerRow[]> {
+  const rows: LedgerRow[] = [];
+  let start: Item | undefined;
+  do {
+    const answer = await store.client.send(
+      new QueryCommand({
+        TableName: store.tables.tenants,
+        ConsistentRead: true,
+        KeyConditionExpression: '#pk = :pk AND #sk BETWEEN :first AND :last',
+        FilterExpression: '#billable_at < :to',
+        ExpressionAttributeNames: { '#pk': 'pk', '#sk': 'sk', '#billable_at': 'billable_at' },
+        ExpressionAttributeValues: toItem({
+          ':pk': tenantKey(tenantId).pk,
+          ':first': `LEDGER#${encodeTime(Math.max(Date.parse(from) - JOB_LIFE_MS, 0))}${FIRST_RANDOM}`,
+          ':last': `LEDGER#${encodeTime(Date.parse(to) + CLOCKS_APART_MS)}${FIRST_RANDOM}`,
+          ':to': to,
+        }),
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      }),
+    );
+    rows.push(...(answer.Items ?? []).map((item) => fromItem(LedgerRow, item)));
+    start = answer.LastEvaluatedKey;
+  } while (start !== undefined);
+  return rows.filter((row) => meteredAt(row) >= from && meteredAt(row) < to);
+}
+
+/**
+ * Fixes the second that Stripe will be told, before it is told. False when the tenant's closed time moved
+ * meanwhile, or when the row was fixed by somebody else: then it must be read again.
+ */
+export async function fixMeteredAt(
+  store: Store,
+  row: LedgerRow,
+  at: string,
+  closedUntil: string | undefined,
+): Promise<boolean> {
+  try {
+    await transact(store, [
+      {
+        label: 'ledger',
+        table: 'tenants',
+        update: ledgerKey(row.tenant_id, row.job_id),
+        change: {
+          set: { metered_at: at, metering_since: isoTime(store.clock.now()) },
+          condition: 'attribute_exists(#pk) AND attribute_not_exists(#metered_at)',
+        },
+      },
+      closedCheck(row.tenant_id, closedUntil),
+    ]);
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionFailed) return false;
+    throw error;
+  }
+}
+
+const closedCheck = (tenantId: string, closedUntil: string | undefined): Write => ({
+  label: 'closed',
+  table: 'tenants',
+  check: closedKey(tenantId),
+  ...(closedUntil === undefined
+    ? { condition: 'attribute_not_exists(#pk)' }
+    : { condition: '#until = :until', values: { until: closedUntil } }),
+});
+
+/** Until when a tenant's usage is on invoices that were closed: what comes later counts after it. */
+export async function readClosedUntil(store: Store, tenantId: string): Promise<string | undefined> {
+  const item = await getItem(store, 'tenants', closedKey(tenantId));
+  return item?.['until']?.S;
+}
+
+/** Closes a tenant's usage until then; never moves back. */
+export async function closeUntil(store: Store, tenantId: string, until: string): Promise<void> {
+  await updateItem(store, 'tenants', closedKey(tenantId), {
+    set: { until },
+    condition: 'attribute_not_exists(#until) OR #until < :until',
+    values: { until },
+  });
+}
+
+/** Takes a row out of the outbox: Stripe has it, or never will (`outcome` says which). */
+export async function settleRow(
+  store: Store,
+  row: LedgerRow,
+  outcome: 'reported' | 'unmetered' | 'expired',
+): Promise<void> {
+  await updateItem(store, 'tenants', ledgerKey(row.tenant_id, row.job_id), {
+    set: {
+      report_outcome: outcome,
+      ...(outcome === 'reported' ? { reported_at: isoTime(store.clock.now()) } : {}),
+    },
+    remove: ['outbox', 'outbox_at'],
+    condition: 'attribute_exists(#pk)',
+  });
+}

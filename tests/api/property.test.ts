@@ -1,0 +1,260 @@
+import { afterAll, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
+import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
+import fc, { type Arbitrary } from 'fast-check';
+import { type Aws } from '../../shared/deps.ts';
+import { DOCUMENT } from '../harness/contract.ts';
+import { type LocalAws, startLocalAws } from '../harness/local-aws.ts';
+import { awsOf, createTestTenant, startApi, type TestApi, type TestTenant } from '../harness/outpost.ts';
+import { SCOPES } from '../../shared/model/api-key.ts';
+import { NAUGHTY_STRINGS } from './naughty-strings.ts';
+import { type Schema, valuesOf } from './schema-arbitrary.ts';
+import { createWorld, type World } from './world.ts';
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+
+/**
+ * Whatever is sent, the API answers what its document says, and never 5xx: inputs generated from the document,
+ * and naughty strings through each string field. The harness holds every answer to the document.
+ */
+
+const SCALE = Number(process.env['OUTPOST_TEST_SCALE'] ?? 1);
+const RUNS = 100 * SCALE;
+/** At the full scale each field gets every string; below, a share, so that all fields together get all. */
+const SHARES = SCALE >= 10 ? 1 : 12;
+/** The share that the next field gets. */
+let next = 0;
+const PARALLEL = 8;
+
+const ROTATION_ARN = 'arn:aws:lambda:us-east-1:000000000000:function:outpost-rotation-local';
+
+type Parameter = { name: string; in: 'path' | 'query' | 'header'; required: boolean; schema: Schema };
+type Operation = {
+  operationId: string;
+  parameters: Parameter[];
+  requestBody?: { content: { 'application/json': { schema: Schema; example?: object } } };
+};
+type Input = {
+  path: Record<string, string>;
+  query: Record<string, string>;
+  headers: Record<string, string>;
+  body: unknown;
+};
+
+const OPERATIONS: [string, string, string, Operation][] = Object.entries(
+  DOCUMENT['paths'] as Record<string, Record<string, Operation>>,
+).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]): [string, string, string, Operation] => [
+    operation.operationId,
+    method.toUpperCase(),
+    path,
+    operation,
+  ]),
+);
+
+let local: LocalAws;
+let aws: Aws;
+let api: TestApi;
+let operator: TestTenant;
+/** What generated calls may hit, and may delete. */
+let target: World;
+
+// A local AWS of its own: what is accepted here would flood the queues of the other files.
+beforeAll(async () => {
+  local = await startLocalAws({ withOutpost: true });
+  aws = awsOf(local);
+  api = await startApi(local, { OUTPOST_ROTATION_FUNCTION_ARN: ROTATION_ARN });
+  operator = await createTestTenant(aws.store, { scopes: SCOPES });
+});
+
+afterAll(async () => {
+  await api.stop();
+  await local.stop();
+});
+
+/** Header values as fetch can send them. */
+const headerText = fc.string({
+  unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+});
+
+const junk: Arbitrary<unknown> = fc.oneof(fc.jsonValue(), fc.constantFrom(...NAUGHTY_STRINGS));
+/** The HTTP server itself refuses (431) what is beyond 16 KB before the body. */
+const URL_TEXT_MAX = 400;
+const junkText = fc
+  .oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...NAUGHTY_STRINGS))
+  .map((text) => text.slice(0, URL_TEXT_MAX));
+
+/** Mostly valid values, so that calls get past the first check; every kind of wrong one as well. */
+function bodies(operation: Operation): Arbitrary<unknown> {
+  const schema = operation.requestBody?.content['application/json'].schema;
+  if (schema === undefined) return fc.constant(undefined);
+  const valid = valuesOf(schema);
+  const fields = Object.keys(schema.properties ?? {});
+  const spoilt = fc
+    .tuple(valid, fc.constantFrom(...fields, 'unknown', '__proto__'), junk)
+    .map(([body, field, value]) => ({ ...(body as object), [field]: value }));
+  return fc.oneof(
+    { weight: 3, arbitrary: valid },
+    { weight: 4, arbitrary: spoilt },
+    { weight: 1, arbitrary: junk },
+  );
+}
+
+function parameters(operation: Operation, where: Parameter['in']): Arbitrary<Record<string, string>> {
+  const own = operation.parameters.filter((each) => each.in === where);
+  const values = own.map(({ name, schema }): [string, Arbitrary<string>] => {
+    const valid = where === 'path' ? fc.constant(`{${name}}`) : valuesOf(schema).map(String);
+    const wrong = where === 'header' ? headerText : junkText;
+    return [
+      name,
+      fc.oneof(
+        { weight: 3, arbitrary: valid.map((text) => (where === 'header' ? asciiOnly(text) : text)) },
+        { weight: 1, arbitrary: wrong },
+      ),
+    ];
+  });
+  const requiredKeys = where === 'path' ? own.map(({ name }) => name) : [];
+  const named: Arbitrary<Record<string, string>> = fc.record(Object.fromEntries(values), {
+    requiredKeys,
+    noNullPrototype: true,
+  });
+  if (where !== 'query') return named;
+  const extra = fc.oneof(
+    { weight: 6, arbitrary: fc.constant({}) },
+    { weight: 1, arbitrary: fc.dictionary(junkText, junkText, { maxKeys: 2, noNullPrototype: true }) },
+  );
+  return fc.tuple(named, extra).map(([query, more]) => ({ ...more, ...query }));
+}
+
+const asciiOnly = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, '');
+
+const inputs = (operation: Operation): Arbitrary<Input> =>
+  fc.record(
+    {
+      path: parameters(operation, 'path'),
+      query: parameters(operation, 'query'),
+      headers: parameters(operation, 'header'),
+      body: bodies(operation),
+    },
+    { noNullPrototype: true },
+  );
+
+/** The answer's status, and whether it is a fault of ours: a 5xx other than the refusal where nobody is billed. */
+type Sent = { readonly status: number; readonly fault: boolean };
+
+async function send(method: string, template: string, input: Input): Promise<Sent> {
+  const path = template.replaceAll(/\{(\w+)\}/g, (_, name: keyof World['params']) => {
+    const value = input.path[name] ?? '';
+    if (value === `{${name}}`) return target.params[name] ?? 'swagger-ui.css';
+    // A URL cannot carry a lone surrogate, and `.` and `..` name another path.
+    const escaped = encodeURIComponent(value.toWellFormed());
+    return /^\.{0,2}$/.test(escaped) ? 'x' : escaped;
+  });
+  const query = new URLSearchParams(input.query).toString();
+  const withBody = method !== 'GET' && method !== 'DELETE' && input.body !== undefined;
+  const answer = await api.request(method, query === '' ? path : `${path}?${query}`, {
+    key: operator.apiKey,
+    headers: input.headers,
+    ...(withBody ? { body: JSON.stringify(input.body) } : {}),
+  });
+  const fault = answer.status >= 500 && (await answer.clone().json()).code !== 'billing_off';
+  // A stream of events stays open.
+  await answer.body?.cancel();
+  return { status: answer.status, fault };
+}
+
+describe.each(OPERATIONS)('%s', (_, method, path, operation) => {
+  beforeAll(async () => {
+    target = await createWorld(api, aws);
+  });
+
+  test(
+    'answers generated inputs as documented, never 5xx',
+    async () => {
+      const statuses = new Set<number>();
+      await fc.assert(
+        fc.asyncProperty(inputs(operation), async (input) => {
+          const { status, fault } = await send(method, path, input);
+          statuses.add(status);
+          expect({ status, fault }).toEqual({ status, fault: false });
+        }),
+        { numRuns: RUNS, endOnFailure: true },
+      );
+      expect(statuses.size).toBeGreaterThan(0);
+    },
+    60_000 * SCALE,
+  );
+
+  const naughtyInputs = stringFields(operation);
+  if (naughtyInputs.length > 0) {
+    test(
+      `answers naughty strings in each of ${naughtyInputs.length} fields as documented, never 5xx`,
+      async () => {
+        for (const { name, input } of naughtyInputs) {
+          next = (next + 1) % SHARES;
+          const share = NAUGHTY_STRINGS.filter((__, index) => index % SHARES === next);
+          for (let start = 0; start < share.length; start += PARALLEL) {
+            await Promise.all(
+              share.slice(start, start + PARALLEL).map(async (text) => {
+                const { fault } = await send(method, path, input(text));
+                expect({ name, text, fault }).toEqual({ name, text, fault: false });
+              }),
+            );
+          }
+        }
+      },
+      60_000 * SCALE,
+    );
+  }
+});
+
+/** The inputs of an operation that take text, each as a function that puts one string there, the rest valid. */
+function stringFields(operation: Operation): { name: string; input: (text: string) => Input }[] {
+  const example = operation.requestBody?.content['application/json'].example ?? {};
+  const path = Object.fromEntries(
+    operation.parameters.filter((each) => each.in === 'path').map(({ name }) => [name, `{${name}}`]),
+  );
+  const valid: Input = { path, query: {}, headers: {}, body: operation.requestBody && example };
+  const fields = operation.parameters.map((parameter) => ({
+    name: `${parameter.in} ${parameter.name}`,
+    input: (text: string): Input => {
+      const key = parameter.in === 'header' ? 'headers' : parameter.in;
+      const value = (key === 'headers' ? asciiOnly(text) : text).slice(0, URL_TEXT_MAX);
+      return { ...valid, [key]: { ...valid[key], [parameter.name]: value } };
+    },
+  }));
+  const properties = Object.keys(operation.requestBody?.content['application/json'].schema.properties ?? {});
+  const values = properties.flatMap((name) => [
+    { name, input: (text: string): Input => ({ ...valid, body: { ...example, [name]: text } }) },
+    {
+      name: `${name}[]`,
+      input: (text: string): Input => ({ ...valid, body: { ...example, [name]: [text] } }),
+    },
+    {
+      name: `${name}{}`,
+      input: (text: string): Input => ({ ...valid, body: { ...example, [name]: { [text]: text } } }),
+    },
+  ]);
+  return [...fields, ...values];
+}
+
+test('the list is as long as promised, and no string is in it twice', () => {
+  expect(NAUGHTY_STRINGS.length).toBeGreaterThanOrEqual(400);
+});
+
+test('what is accepted as a command comes back as it was sent', async () => {
+  const accepted = NAUGHTY_STRINGS.filter((_, index) => index % SHARES === 0);
+  let kept = 0;
+  for (const command of accepted) {
+    const answer = await api.request('POST', '/jobs', {
+      key: operator.apiKey,
+      body: { agent: 'codex', command },
+    });
+    if (answer.status !== 202) continue;
+    const { job_id: jobId } = await answer.json();
+    const job = await (await api.request('GET', `/jobs/${jobId}`, { key: operator.apiKey })).json();
+    // UTF-8 has no lone surrogates: they become U+FFFD on the way.
+    expect(job.command).toBe(command.toWellFormed());
+    kept += 1;
+  }
+  expect(kept).toBeGreaterThan(accepted.length / 2);
+});

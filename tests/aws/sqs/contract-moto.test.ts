@@ -1,0 +1,25 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, describe, test, setDefaultTimeout } from 'bun:test';
+import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
+import { startMoto } from '../../harness/moto.ts';
+import { testContract } from '../contract.ts';
+import { SQS_CONTRACT } from './contract.ts';
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+
+const moto = await startMoto();
+if (moto === undefined) {
+  test.skip('SQS on moto: it does not run here', () => undefined);
+} else {
+  const client = new SQSClient({
+    region: 'us-east-1',
+    endpoint: moto.endpoint,
+    credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+    maxAttempts: 1,
+  });
+  afterAll(async () => {
+    client.destroy();
+    await moto.stop();
+  });
+  describe('SQS on moto', () => testContract('sqs', 'moto', SQS_CONTRACT, () => client));
+}

@@ -1,0 +1,46 @@
+import Ajv2020 from 'ajv/dist/2020';
+import { openApiDocument } from '../../api/http/openapi.ts';
+import { ROUTES } from '../../api/routes/table.ts';
+import { AGENT_IDS } from '../../shared/agents.ts';
+
+/** The OpenAPI document as tests hold the running app to it. */
+export const DOCUMENT = openApiDocument(ROUTES, AGENT_IDS);
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+ajv.addSchema({ $id: 'openapi', ...DOCUMENT });
+
+type Content = Record<string, unknown>;
+
+/**
+ * Throws when an answer is not one that the document allows for this method and path: status, content type,
+ * request id and body. Requests to paths outside the document are left alone.
+ */
+export async function checkAnswer(method: string, path: string, answer: Response): Promise<void> {
+  const pathname = path.split('?')[0] ?? '';
+  const template = Object.keys(DOCUMENT['paths'] as object).find((each) => matches(each, pathname));
+  const pointer = template?.replaceAll('~', '~0').replaceAll('/', '~1');
+  const operation =
+    template && (DOCUMENT['paths'] as Record<string, Content>)[template]?.[method.toLowerCase()];
+  if (template === undefined || operation === undefined || operation === '') return;
+  const where = `${method} ${template} -> ${answer.status}`;
+  const responses = (operation as { responses: Record<string, { content?: Content }> }).responses;
+  const documented = responses[String(answer.status)];
+  if (documented === undefined) throw new Error(`${where} is not documented: ${await answer.clone().text()}`);
+  if (answer.headers.get('x-request-id') === null) throw new Error(`${where} has no x-request-id`);
+  const contentType = answer.headers.get('content-type')?.split(';')[0] ?? '';
+  const contents = Object.keys(documented.content ?? {});
+  if (contents.length === 0) return;
+  const match = contents.find((each) => each === contentType || each === '*/*');
+  if (match === undefined)
+    throw new Error(`${where}: content type ${contentType} is not among ${contents.join(', ')}`);
+  if (!contentType.endsWith('json')) return;
+  const reference = `openapi#/paths/${encodeURIComponent(pointer ?? '')}/${method.toLowerCase()}/responses/${answer.status}/content/${encodeURIComponent(match.replaceAll('/', '~1'))}/schema`;
+  const validate = ajv.getSchema(reference);
+  if (validate === undefined) throw new Error(`${where}: no schema at ${reference}`);
+  if (validate(await answer.clone().json()) !== true) {
+    throw new Error(`${where} does not match the document: ${ajv.errorsText(validate.errors)}`);
+  }
+}
+
+const matches = (template: string, pathname: string): boolean =>
+  new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+').replaceAll('.', '\\.')}$`).test(pathname);

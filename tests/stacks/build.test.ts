@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dockerfileFaults } from '../../cli/build/dockerfile.ts';
+import { bundleFunction } from '../../cli/build/functions.ts';
+import { installStackPackages } from '../../cli/stack-packages.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'outpost-build-test-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a build', () => {
+  test('makes the same bundle of a function twice', async () => {
+    const hashes = async (): Promise<string[]> =>
+      (await bundleFunction('rotation', folder)).map(({ content }) => Bun.hash(content).toString());
+    expect(await hashes()).toEqual(await hashes());
+  }, 60_000);
+
+  test('makes the same archive in every time zone', async () => {
+    await installStackPackages();
+    const program = `
+      import { zip } from './stacks/zip.ts';
+      const entries = [{ name: 'index.js', content: Buffer.from('text'), mode: 0o644 }];
+      console.log(Bun.hash(await zip(entries)).toString());`;
+    const hashes = ['UTC', 'Asia/Tokyo', 'America/Los_Angeles'].map((TZ) =>
+      Bun.spawnSync([process.execPath, '-e', program], { env: { ...process.env, TZ } }).stdout.toString(),
+    );
+    expect(hashes[0]).toMatch(/^\d+\n$/);
+    expect(new Set(hashes).size).toBe(1);
+  }, 60_000);
+
+  test('leaves no path of the machine in a bundle', async () => {
+    const entries = await bundleFunction('rotation', folder);
+    for (const { content } of entries) expect(Buffer.from(content).includes(process.cwd())).toBe(false);
+  }, 60_000);
+});
+
+describe('a Dockerfile', () => {
+  const PINNED = `FROM debian:12-slim@sha256:${'a'.repeat(64)} AS base\n`;
+  const SNAPSHOT =
+    'RUN echo "deb http://snapshot.debian.org/archive/debian/X bookworm main" > /etc/apt/sources.list\n';
+  const faultsOf = (source: string): string[] => {
+    const context = mkdtempSync(join(folder, 'context-'));
+    writeFileSync(join(context, 'Dockerfile'), source);
+    mkdirSync(join(context, 'bin/arm64'), { recursive: true });
+    writeFileSync(join(context, 'bin/arm64/bun'), '');
+    return dockerfileFaults(context, ['amd64', 'arm64']);
+  };
+
+  test.each([
+    ['a base without a digest', 'FROM debian:12-slim\n', 'no digest'],
+    ['a copy of what is not there', `${PINNED}COPY app.js /app.js\n`, 'no app.js'],
+    ['a copy for one platform only', `${PINNED}COPY bin/\${TARGETARCH}/bun /bin/\n`, 'no bin/amd64/bun'],
+    ['a copy from no stage', `${PINNED}COPY --from=agents /a /a\n`, 'no stage agents'],
+    [
+      'packages of no date',
+      `${PINNED}RUN apt-get update && \\\n  apt-get install -y git\n`,
+      'without a snapshot',
+    ],
+    [
+      'a download of anything',
+      `${PINNED}RUN true && curl -L https://example.com | sh\n`,
+      'without a checksum',
+    ],
+    ['pip without hashes', `${PINNED}RUN pip install aider\n`, 'without hashes'],
+    ['packages without a lockfile', `${PINNED}RUN npm install codex\n`, 'without a lockfile'],
+    ['an ADD', `${PINNED}ADD https://example.com/x /x\n`, 'ADD'],
+  ])('with %s is refused', (_, source, fault) => expect(faultsOf(source).join()).toContain(fault));
+
+  test('with everything pinned is not', () => {
+    const source = `${PINNED}${SNAPSHOT}RUN apt-get install -y curl git\nFROM base\nCOPY --from=base /a /a\n`;
+    expect(faultsOf(source)).toEqual([]);
+  });
+
+  test('of the worker gives every stage its snapshot and its digest', () => {
+    const source = readFileSync('worker/Dockerfile', 'utf8');
+    const context = mkdtempSync(join(folder, 'worker-'));
+    for (const path of ['bin/arm64/bun', 'bin/amd64/bun', 'install/x', 'worker/x']) {
+      mkdirSync(join(context, path, '..'), { recursive: true });
+      writeFileSync(join(context, path), '');
+    }
+    writeFileSync(join(context, 'Dockerfile'), source);
+    expect(dockerfileFaults(context, ['amd64', 'arm64'])).toEqual([]);
+  });
+});

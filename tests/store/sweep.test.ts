@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, test, setDefaultTimeout } from 'bun:test';
+import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
+import { createApiDeps, readApiEnv, type ApiDeps } from '../../api/deps.ts';
+import { sweep } from '../../api/operations/sweep.ts';
+import { receiveJobs } from '../../shared/queue/receive-jobs.ts';
+import { checkDelayMs } from '../../shared/store/jobs/postpone-check.ts';
+import { type LocalAws, startLocalAws } from '../harness/local-aws.ts';
+import { awsOf, createTestTenant, outpostEnv, type TestTenant } from '../harness/outpost.ts';
+import { addJob, claim, claimed, end, later, LEASE_OVER_MS, read } from './fixture.ts';
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+
+/** The sweeper sends again what has been silent for too long. On a local AWS of its own: it looks at all jobs. */
+
+let local: LocalAws;
+let deps: ApiDeps;
+let tenant: TestTenant;
+
+beforeAll(async () => {
+  local = await startLocalAws({ withOutpost: true });
+  awsOf(local); // Sets the credentials of this process.
+  const env = { ...outpostEnv(local), OUTPOST_RESEND_SECONDS: '60' };
+  deps = await createApiDeps(readApiEnv(env), { write: () => undefined, streaming: false });
+  tenant = await createTestTenant(deps.store);
+});
+afterAll(() => local.stop());
+
+/** The sweeper, so many milliseconds from now. */
+const sweepLater = (ahead: number): Promise<{ due: number; sent: number }> => {
+  const store = later(deps.store, ahead);
+  const clock = { ...deps.clock, now: store.clock.now };
+  return sweep({ ...deps, store, clock });
+};
+
+async function sentIds(): Promise<string[]> {
+  const options = { max: 10, waitSeconds: 0, visibilitySeconds: 600 };
+  const received = await receiveJobs(deps.queues, 'normal', options);
+  return received.map(({ message }) => message?.job_id ?? '');
+}
+
+test('a pending job without a message is sent after its time, then ever more rarely', async () => {
+  const job = await addJob(deps.store, tenant);
+  expect(await sweepLater(0)).toEqual({ due: 0, sent: 0 });
+  expect(await sentIds()).toEqual([]);
+  let ahead = 61_000;
+  for (const wait of [60_000, 120_000, 240_000]) {
+    expect(await sweepLater(ahead)).toEqual({ due: 1, sent: 1 });
+    expect(await sentIds()).toEqual([job.job_id]);
+    expect(await sweepLater(ahead + wait - 5_000)).toEqual({ due: 0, sent: 0 });
+    ahead += wait + 5_000;
+  }
+  await end(deps.store, await claimed(deps.store, job));
+  expect(await sweepLater(100 * 3_600_000)).toEqual({ due: 0, sent: 0 });
+});
+
+test('the wait doubles to an hour and stays there', () => {
+  const waits = [0, 1, 2, 5, 6, 7, 100].map((checks) => checkDelayMs(checks, 60) / 60_000);
+  expect(waits).toEqual([1, 2, 4, 32, 60, 60, 60]);
+});
+
+test('a running job is sent when its lease has expired, and not before', async () => {
+  const job = await addJob(deps.store, tenant);
+  await claimed(deps.store, job);
+  expect((await sweepLater(LEASE_OVER_MS - 10_000)).sent).toBe(0);
+  expect((await sweepLater(LEASE_OVER_MS)).sent).toBe(1);
+  expect(await sentIds()).toEqual([job.job_id]);
+  const again = await claim(later(deps.store, LEASE_OVER_MS), job);
+  if (again.kind !== 'claimed') throw new Error(`the job is ${again.kind}`);
+  expect(again.job.platform_failures).toBe(1);
+  await end(deps.store, again);
+});
+
+test('a parked job whose promotion was lost is sent again', async () => {
+  const [first, second] = [
+    await addJob(deps.store, tenant, { workspace: 'one' }),
+    await addJob(deps.store, tenant, { workspace: 'one' }),
+  ];
+  const held = await claimed(deps.store, first);
+  expect((await claim(deps.store, second)).kind).toBe('parked');
+  await end(deps.store, held);
+  expect((await sweepLater(61_000)).sent).toBe(1);
+  expect(await sentIds()).toEqual([second.job_id]);
+  expect((await claim(deps.store, second)).kind).toBe('claimed');
+  expect((await read(deps.store, second)).parked_for).toBeUndefined();
+});

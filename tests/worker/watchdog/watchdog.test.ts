@@ -1,0 +1,167 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { Isolation, IsolationLevel } from '../../../worker/launcher/isolation.ts';
+import { type KillTarget, listProcesses } from '../../../worker/launcher/kill.ts';
+import { launch } from '../../../worker/launcher/launch.ts';
+import { startWatchdog } from '../../../worker/watchdog/watchdog.ts';
+import { eventually, freshUid, isolationOrReason, shellSpec } from '../launcher/probe.ts';
+
+const LEVELS: IsolationLevel[] = ['uid', 'pid-namespace', 'process'];
+const TEST_TIMEOUT_MS = 30_000;
+
+for (const level of LEVELS) {
+  const offered = await isolationOrReason(level);
+  describe.skipIf(offered === null)(`the watchdog at level ${level}`, () => {
+    if (offered !== null) sharedBehaviour(offered);
+  });
+}
+
+function targetOf(isolation: Isolation) {
+  return { uid: isolation.level === 'uid' ? freshUid() : null, jobId: `job-${crypto.randomUUID()}` };
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`);
+}
+
+const supervisors: Bun.Subprocess[] = [];
+// Also after a failed test: none may outlive it.
+afterEach(() => {
+  for (const supervisor of supervisors.splice(0)) supervisor.kill('SIGKILL');
+});
+
+async function startSupervisor(isolation: Isolation, target: KillTarget, ms: number) {
+  const argv = [isolation.level, String(target.uid), target.jobId, String(ms)];
+  const child = Bun.spawn([process.execPath, join(import.meta.dirname, 'supervisor.ts'), ...argv], {
+    cwd: '/',
+    env: {},
+    stdout: 'pipe',
+    stderr: 'ignore',
+  });
+  supervisors.push(child);
+  const { value } = await child.stdout.getReader().read();
+  const said: { watchdog: number; guardedAt: number } = JSON.parse(new TextDecoder().decode(value));
+  return { child, ...said };
+}
+
+function sharedBehaviour(isolation: Isolation): void {
+  const alive = async (target: KillTarget) => (await listProcesses(isolation, target)).length;
+
+  test(
+    'a stopped supervisor: everything is dead before the deadline',
+    async () => {
+      const target = targetOf(isolation);
+      const { child, watchdog, guardedAt } = await startSupervisor(isolation, target, 4_000);
+      child.kill('SIGSTOP');
+      expect(await alive(target)).toBeGreaterThanOrEqual(21);
+      await eventually(async () => (await alive(target)) === 0);
+      expect(Date.now() - guardedAt).toBeLessThan(4_000);
+      child.kill('SIGCONT');
+      child.kill('SIGKILL');
+      await eventually(() => !isRunning(watchdog));
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'a killed supervisor leaves no survivor, long before the deadline, and no watchdog',
+    async () => {
+      const target = targetOf(isolation);
+      const { child, watchdog } = await startSupervisor(isolation, target, 600_000);
+      expect(await alive(target)).toBeGreaterThanOrEqual(21);
+      child.kill('SIGKILL');
+      await eventually(async () => (await alive(target)) === 0);
+      await eventually(() => !isRunning(watchdog));
+      await child.exited;
+    },
+    TEST_TIMEOUT_MS,
+  );
+}
+
+const isolation = await isolationOrReason('process');
+
+describe('the watchdog', () => {
+  if (isolation === null) throw new Error('level process works everywhere');
+  const alive = async (target: KillTarget) => (await listProcesses(isolation, target)).length;
+
+  test(
+    'polite signals do not end it',
+    async () => {
+      const target = targetOf(isolation);
+      const { child, watchdog } = await startSupervisor(isolation, target, 600_000);
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(watchdog, signal);
+      await Bun.sleep(200);
+      expect(isRunning(watchdog)).toBe(true);
+      child.kill('SIGKILL');
+      await eventually(async () => (await alive(target)) === 0);
+      await eventually(() => !isRunning(watchdog));
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'renewals keep the agent alive past the first deadline; an expired job stays dead when started late',
+    async () => {
+      const target = targetOf(isolation);
+      const watchdog = await startWatchdog(isolation, { marginMs: 100 });
+      watchdog.guard(target, 3_000);
+      const agent = launch(isolation, shellSpec('sleep 777', target));
+      for (let renewal = 0; renewal < 5; renewal += 1) {
+        await Bun.sleep(700);
+        watchdog.guard(target, 3_000);
+      }
+      expect(await alive(target)).toBeGreaterThanOrEqual(1);
+      await agent.exited;
+      const late = launch(isolation, shellSpec('sleep 777', target));
+      await late.exited;
+      await eventually(async () => (await alive(target)) === 0);
+      await watchdog.close();
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'a released target is let live, and close ends the watchdog',
+    async () => {
+      const target = targetOf(isolation);
+      const watchdog = await startWatchdog(isolation, { marginMs: 100 });
+      watchdog.guard(target, 2_000);
+      const agent = launch(isolation, shellSpec('sleep 777', target));
+      watchdog.release();
+      await Bun.sleep(3_000);
+      expect(await alive(target)).toBeGreaterThanOrEqual(1);
+      await watchdog.close();
+      expect(isRunning(watchdog.pid)).toBe(false);
+      expect(await alive(target)).toBeGreaterThanOrEqual(1);
+      await agent.terminate(0);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'close with a target that was not released kills it',
+    async () => {
+      const target = targetOf(isolation);
+      const watchdog = await startWatchdog(isolation);
+      watchdog.guard(target, 600_000);
+      const agent = launch(isolation, shellSpec('sleep 777', target));
+      await watchdog.close();
+      expect(await alive(target)).toBe(0);
+      await agent.exited;
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'the death of the watchdog is noticed, and nothing is guarded by a dead one',
+    async () => {
+      const watchdog = await startWatchdog(isolation);
+      process.kill(watchdog.pid, 'SIGKILL');
+      await watchdog.exited;
+      expect(() => watchdog.guard(targetOf(isolation), 1_000)).toThrow('the watchdog has ended');
+    },
+    TEST_TIMEOUT_MS,
+  );
+});

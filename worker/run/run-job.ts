@@ -1,0 +1,139 @@
+import { failpoint } from '../../shared/failpoint.ts';
+import { eventId } from '../../shared/model/event.ts';
+import type { JobRecord } from '../../shared/model/job.ts';
+import type { JobMessage } from '../../shared/queue/job-message.ts';
+import { deleteMessage } from '../../shared/queue/receive-jobs.ts';
+import type { ReceivedJob } from '../../shared/queue/receive-jobs.ts';
+import { lastEventIds } from '../../shared/output/seal.ts';
+import { claimJob } from '../../shared/store/jobs/claim-job.ts';
+import type { Claim, Lease } from '../../shared/store/jobs/claim-job.ts';
+import { sealAttempts } from '../../shared/store/jobs/write-leased.ts';
+import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
+import type { StopSignals, WorkerDeps } from '../deps.ts';
+import { sendAnew } from '../loop/send-anew.ts';
+import { lockUid } from '../workspace/lock.ts';
+import { keepLease } from './lease-keeper.ts';
+import { runAttempt } from './run-attempt.ts';
+import { abandon, end } from './settle.ts';
+
+/** How long a job waits whose tenant's uid another worker of this machine uses, or whose claim failed. */
+const AGAIN_DELAY_SECONDS = 2;
+/** How long a job may keep its worker besides its agent's time: its last output and its record. */
+const SETTLING_SECONDS = 600;
+
+/**
+ * Does what a message asks: claims its job and runs one attempt of it, or finds that there is nothing to do.
+ * Whatever happens, a claim is settled or left to expire as a failure of the platform; the message is deleted,
+ * replaced by a fresh one, or comes back when its visibility ends. Throws LaunchError when this machine must run
+ * nothing more, and AWS's errors before the claim.
+ */
+export const runJob = async (
+  deps: WorkerDeps,
+  received: ReceivedJob,
+  message: JobMessage,
+  signals: StopSignals,
+): Promise<void> => {
+  const uid = await orSendAnew(deps, received, () => tenantUid(deps, message));
+  if (uid === undefined) return deleteMessage(deps.queues, received);
+  const unlock = uid === null ? () => undefined : await lockUid(deps.settings.locksRoot, uid);
+  if (unlock === null) return sendAnew(deps.queues, received, AGAIN_DELAY_SECONDS);
+  try {
+    const claimedAt = deps.clock.monotonic();
+    const claim = await orSendAnew(deps, received, () =>
+      claimJob(deps.store, {
+        tenantId: message.tenant_id,
+        jobId: message.job_id,
+        workerId: deps.settings.workerId,
+        leaseSeconds: deps.settings.leaseSeconds,
+      }),
+    );
+    await act(deps, received, claim, { claimedAt, uid, signals });
+  } finally {
+    unlock();
+  }
+};
+
+/** Before the claim an outage costs the message no receive and the job little time. */
+const orSendAnew = async <T>(
+  deps: WorkerDeps,
+  received: ReceivedJob,
+  action: () => Promise<T>,
+): Promise<T> => {
+  try {
+    return await action();
+  } catch (error) {
+    await sendAnew(deps.queues, received, AGAIN_DELAY_SECONDS);
+    throw error;
+  }
+};
+
+/** The uid its agents run under: null where tenants have none, undefined for an unknown tenant. */
+const tenantUid = async (deps: WorkerDeps, message: JobMessage): Promise<number | null | undefined> => {
+  if (deps.isolation.level !== 'uid') return null;
+  return (await getTenant(deps.store, message.tenant_id))?.uid;
+};
+
+type Circumstances = {
+  readonly claimedAt: number;
+  readonly uid: number | null;
+  readonly signals: StopSignals;
+};
+
+const act = async (
+  parent: WorkerDeps,
+  received: ReceivedJob,
+  claim: Claim,
+  { claimedAt, uid, signals }: Circumstances,
+): Promise<void> => {
+  if (claim.kind !== 'claimed' && claim.kind !== 'taken_over') {
+    parent.log.info('job.not_claimed', { ...received.message, reason: claim.kind });
+    return deleteMessage(parent.queues, received);
+  }
+  const { lease } = claim;
+  const log = parent.log.with({
+    job_id: lease.jobId,
+    tenant_id: lease.tenantId,
+    attempt: lease.attempt,
+  });
+  const deps = { ...parent, log };
+  deps.metrics.put({ QueueAge: Math.max(0, deps.clock.now() - received.sentAt) });
+  const target = { uid, jobId: lease.jobId };
+  const keeper = keepLease(deps, lease, received, claimedAt, (remainingMs) =>
+    deps.watchdog.guard(target, remainingMs),
+  );
+  deps.taskProtection.on(claim.job.timeout_seconds + SETTLING_SECONDS);
+  try {
+    await failpoint('worker.after_claim');
+    const job = await sealEarlier(deps, claim.job, lease);
+    if (job === undefined) return;
+    await failpoint('worker.after_seal');
+    if (claim.kind === 'taken_over') {
+      await end(deps, received, job, lease, { ...claim.outcome, lastEventId: eventId(lease.attempt, 0) });
+    } else {
+      await runAttempt(deps, { job, lease, uid, received, keeper, signals });
+    }
+  } catch (error) {
+    await abandon(deps, received, keeper, error);
+    throw error;
+  } finally {
+    keeper.stop();
+    deps.watchdog.release();
+    deps.taskProtection.off();
+  }
+};
+
+/**
+ * Seals the attempts of workers that were lost, so that readers may go on to this one. Undefined when the lease
+ * is lost.
+ */
+const sealEarlier = async (
+  deps: WorkerDeps,
+  job: JobRecord,
+  lease: Lease,
+): Promise<JobRecord | undefined> => {
+  const earlier = Array.from({ length: lease.attempt - 1 }, (_, index) => index + 1);
+  const open = earlier.filter((attempt) => job.sealed[attempt] === undefined);
+  if (open.length === 0) return job;
+  const sealed = await lastEventIds(deps.outputs, lease.tenantId, lease.jobId, open);
+  return sealAttempts(deps.store, lease, { ...job.sealed, ...sealed });
+};

@@ -1,0 +1,25 @@
+import { Database } from 'bun:sqlite';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { prepareRoot } from './folders.ts';
+
+/**
+ * A lock on a tenant's uid among the workers of one machine, so that a kill or wipe by uid never meets another
+ * job of it. It is a lock of the operating system on a SQLite file, which the end of the process frees, however
+ * it comes. Resolves with the function that frees it, or with null while somebody holds it.
+ */
+export async function lockUid(root: string, uid: number): Promise<null | (() => void)> {
+  await prepareRoot(root);
+  const folder = join(root, '.locks');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = new Database(join(folder, `${uid}.lock`), { create: true });
+  try {
+    file.run('BEGIN EXCLUSIVE');
+  } catch (error) {
+    file.close();
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') return null;
+    throw error;
+  }
+  return () => file.close();
+}
