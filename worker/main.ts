@@ -128,7 +128,7 @@ async function createDeps(
     providerKeys: createProviderKeys(secrets, clock),
     agents: createAgentRegistry(await readExtraAgents(env.OUTPOST_EXTRA_AGENTS_FILE)),
     taskProtection: createTaskProtection(env.ECS_AGENT_URI, log),
-    watchdog: await startWatchdog(isolation, { marginMs }),
+    watchdog: await startWatchdog(isolation, { marginMs, locksRoot: settings.locksRoot }),
   };
 }
 

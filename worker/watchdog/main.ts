@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 
 import { type KillContext, type KillTarget, killAll } from '../launcher/kill.ts';
 import { findTools } from '../launcher/tools.ts';
+import { lockUid } from '../workspace/lock.ts';
 import { READY_LINE, type WatchdogMessage, readArguments, readMessage } from './protocol.ts';
 
 /**
@@ -13,8 +14,11 @@ import { READY_LINE, type WatchdogMessage, readArguments, readMessage } from './
 const REPEAT_MS = 500;
 /** After the supervisor's end; then the machine itself is the last boundary. */
 const LAST_KILL_ATTEMPTS = 10;
+/** The end of the supervisor may close its pipe a moment before it frees its lock. */
+const LOCK_WAIT_MS = 2_000;
+const LOCK_PAUSE_MS = 20;
 
-const { marginMs, ...settings } = readArguments(process.argv.slice(2));
+const { marginMs, locksRoot, ...settings } = readArguments(process.argv.slice(2));
 const context: KillContext = { ...settings, tools: findTools() };
 let target: KillTarget | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,8 +55,34 @@ function expire(): void {
   });
 }
 
+/**
+ * The supervisor's lock on the uid ended with it. Another worker of this machine that has taken it since has
+ * killed everything of the uid before its own job began, which a kill without the lock would hit.
+ */
 async function killAtTheEnd(): Promise<boolean> {
   await killing;
+  const uid = target?.uid;
+  if (uid === undefined || uid === null) return killPersistently();
+  const unlock = await lockOfTheDead(uid);
+  if (unlock === null) return true;
+  try {
+    return await killPersistently();
+  } finally {
+    unlock();
+  }
+}
+
+async function lockOfTheDead(uid: number): Promise<null | (() => void)> {
+  const deadline = performance.now() + LOCK_WAIT_MS;
+  let unlock = await lockUid(locksRoot, uid);
+  while (unlock === null && performance.now() < deadline) {
+    await Bun.sleep(LOCK_PAUSE_MS);
+    unlock = await lockUid(locksRoot, uid);
+  }
+  return unlock;
+}
+
+async function killPersistently(): Promise<boolean> {
   for (let attempt = 0; attempt < LAST_KILL_ATTEMPTS; attempt += 1) {
     if (await killTarget('its supervisor ended')) return true;
     await Bun.sleep(REPEAT_MS);

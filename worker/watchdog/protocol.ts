@@ -9,22 +9,27 @@ export type WatchdogMessage =
   | { readonly type: 'guard'; readonly target: KillTarget; readonly deadlineMs: number }
   | { readonly type: 'release' };
 
-export type WatchdogArguments = Pick<KillContext, 'level' | 'uids'> & { readonly marginMs: number };
+export type WatchdogArguments = Pick<KillContext, 'level' | 'uids'> & {
+  readonly marginMs: number;
+  /** Where the locks on uids lie (workspace/lock.ts). */
+  readonly locksRoot: string;
+};
 
 /** What the watchdog answers on its stdout once it listens. */
 export const READY_LINE = 'ready\n';
 
-export function writeArguments({ level, uids, marginMs }: WatchdogArguments): string[] {
-  return [level, String(uids.first), String(uids.last), String(Math.round(marginMs))];
+export function writeArguments({ level, uids, marginMs, locksRoot }: WatchdogArguments): string[] {
+  return [level, locksRoot, String(uids.first), String(uids.last), String(Math.round(marginMs))];
 }
 
 /** Throws on anything that writeArguments does not write. */
 export function readArguments(words: readonly string[]): WatchdogArguments {
-  const [level, ...numbers] = words;
+  const [level, locksRoot, ...numbers] = words;
   const [first, last, marginMs] = numbers.map((word) => (/^\d{1,15}$/.test(word) ? Number(word) : undefined));
   if (level !== 'uid' && level !== 'pid-namespace' && level !== 'process') throw new Error('no such level');
+  if (locksRoot === undefined) throw new Error('no folder of locks');
   if (first === undefined || last === undefined || marginMs === undefined) throw new Error('not numbers');
-  return { level, uids: { first, last }, marginMs };
+  return { level, uids: { first, last }, marginMs, locksRoot };
 }
 
 export function writeMessage(message: WatchdogMessage): string {

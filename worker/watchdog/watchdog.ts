@@ -32,12 +32,16 @@ const DEFAULT_MARGIN_MS = 10_000;
  */
 export async function startWatchdog(
   isolation: Isolation,
-  options: { readonly marginMs?: number } = {},
+  options: { readonly locksRoot: string; readonly marginMs?: number },
 ): Promise<Watchdog> {
   const { level, uids } = isolation;
-  const { marginMs = DEFAULT_MARGIN_MS } = options;
+  const { locksRoot, marginMs = DEFAULT_MARGIN_MS } = options;
   const main = join(import.meta.dirname, 'main.ts');
-  const service = spawnService([process.execPath, main, ...writeArguments({ level, uids, marginMs })]);
+  const service = spawnService([
+    process.execPath,
+    main,
+    ...writeArguments({ level, uids, marginMs, locksRoot }),
+  ]);
   const send = (message: WatchdogMessage): void => {
     if (!service.isRunning()) throw new LaunchError('watchdog_failed', 'the watchdog has ended');
     service.write(writeMessage(message));

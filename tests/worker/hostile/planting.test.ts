@@ -149,7 +149,7 @@ cp -r bunfig.toml preload.js .env "$HOME"; cp -r bunfig.toml preload.js .env "$T
     expect(readFileSync(join(canary, '0'), 'utf8')).toBe('1');
     await Bun.file(join(canary, '0')).delete();
 
-    const watchdog = await startWatchdog(isolation());
+    const watchdog = await startWatchdog(isolation(), { locksRoot: join(data.path, 'locks') });
     watchdog.guard({ uid: job.tenant.uid, jobId: job.folders.jobId }, 60_000);
     const again = await newJob(job.tenant);
     await writeJobFiles(isolation(), again.folders, job.tenant.uid, [

@@ -15,7 +15,12 @@ describe('the protocol of the watchdog', () => {
       { type: 'release' },
     ] as const;
     for (const message of messages) expect(readMessage(writeMessage(message).trimEnd())).toEqual(message);
-    const settings = { level: 'uid', uids: { first: 200_000, last: 1_199_999 }, marginMs: 10_000 } as const;
+    const settings = {
+      level: 'uid',
+      uids: { first: 200_000, last: 1_199_999 },
+      marginMs: 10_000,
+      locksRoot: '/a folder/locks',
+    } as const;
     expect(readArguments(writeArguments(settings))).toEqual(settings);
   });
 
@@ -37,7 +42,13 @@ describe('the protocol of the watchdog', () => {
     ]) {
       expect(() => readMessage(line)).toThrow('no message');
     }
-    for (const words of [[], ['root', '1', '2', '3'], ['uid', '1', '2'], ['uid', '1', 'x', '3']]) {
+    for (const words of [
+      [],
+      ['uid'],
+      ['root', '/l', '1', '2', '3'],
+      ['uid', '/l', '1', '2'],
+      ['uid', '/l', '1', 'x', '3'],
+    ]) {
       expect(() => readArguments(words)).toThrow();
     }
   });

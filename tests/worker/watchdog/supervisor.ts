@@ -1,16 +1,16 @@
 /**
  * A supervisor for the tests of the watchdog: starts one, guards an agent with 20 escapees, prints
- * `{watchdog, guardedAt}` and then only waits. Arguments: level, uid or `null`, job id, deadline in ms.
+ * `{watchdog, guardedAt}` and then only waits. Arguments: level, uid or `null`, job id, deadline in ms, the folder of locks.
  */
 import { launch } from '../../../worker/launcher/launch.ts';
 import { startWatchdog } from '../../../worker/watchdog/watchdog.ts';
 import { forcedIsolation, shellSpec } from '../launcher/probe.ts';
 
-const [level, uidText, jobId, deadlineMs] = process.argv.slice(2);
+const [level, uidText, jobId, deadlineMs, locksRoot = ''] = process.argv.slice(2);
 if (level !== 'uid' && level !== 'pid-namespace' && level !== 'process') throw new Error('which level?');
 const uid = uidText === 'null' ? null : Number(uidText);
 const isolation = await forcedIsolation(level);
-const watchdog = await startWatchdog(isolation, { marginMs: 1_500 });
+const watchdog = await startWatchdog(isolation, { locksRoot, marginMs: 1_500 });
 const guardedAt = Date.now();
 watchdog.guard({ uid, jobId: jobId ?? '' }, Number(deadlineMs));
 const script =

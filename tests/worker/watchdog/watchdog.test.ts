@@ -1,11 +1,13 @@
-import { afterEach, describe, expect, test } from 'bun:test';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, test } from 'bun:test';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 import type { Isolation, IsolationLevel } from '../../../worker/launcher/isolation.ts';
-import { type KillTarget, listProcesses } from '../../../worker/launcher/kill.ts';
+import { type KillTarget, killAll, listProcesses } from '../../../worker/launcher/kill.ts';
 import { launch } from '../../../worker/launcher/launch.ts';
 import { startWatchdog } from '../../../worker/watchdog/watchdog.ts';
+import { lockUid } from '../../../worker/workspace/lock.ts';
 import { eventually, freshUid, isolationOrReason, shellSpec } from '../launcher/probe.ts';
 
 const LEVELS: IsolationLevel[] = ['uid', 'pid-namespace', 'process'];
@@ -26,6 +28,9 @@ function isRunning(pid: number): boolean {
   return existsSync(`/proc/${pid}/exe`);
 }
 
+const locksRoot = join(mkdtempSync(join(tmpdir(), 'outpost-watchdog-')), 'locks');
+afterAll(() => rmSync(dirname(locksRoot), { recursive: true }));
+
 const supervisors: Bun.Subprocess[] = [];
 // Also after a failed test: none may outlive it.
 afterEach(() => {
@@ -33,7 +38,7 @@ afterEach(() => {
 });
 
 async function startSupervisor(isolation: Isolation, target: KillTarget, ms: number) {
-  const argv = [isolation.level, String(target.uid), target.jobId, String(ms)];
+  const argv = [isolation.level, String(target.uid), target.jobId, String(ms), locksRoot];
   const child = Bun.spawn([process.execPath, join(import.meta.dirname, 'supervisor.ts'), ...argv], {
     cwd: '/',
     env: {},
@@ -80,6 +85,27 @@ function sharedBehaviour(isolation: Isolation): void {
   );
 }
 
+const byUid = await isolationOrReason('uid');
+
+describe.skipIf(byUid === null)('the watchdog of a dead worker at level uid', () => {
+  if (byUid === null) return;
+
+  test(
+    'lets what another worker has started since live',
+    async () => {
+      const target = targetOf(byUid);
+      const { child, watchdog } = await startSupervisor(byUid, target, 600_000);
+      const unlock = await lockUid(locksRoot, target.uid ?? 0);
+      child.kill('SIGKILL');
+      await eventually(() => !isRunning(watchdog), 10_000);
+      expect((await listProcesses(byUid, target)).length).toBeGreaterThanOrEqual(20);
+      unlock?.();
+      await killAll(byUid, target);
+    },
+    TEST_TIMEOUT_MS,
+  );
+});
+
 const isolation = await isolationOrReason('process');
 
 describe('the watchdog', () => {
@@ -105,7 +131,7 @@ describe('the watchdog', () => {
     'renewals keep the agent alive past the first deadline; an expired job stays dead when started late',
     async () => {
       const target = targetOf(isolation);
-      const watchdog = await startWatchdog(isolation, { marginMs: 100 });
+      const watchdog = await startWatchdog(isolation, { locksRoot, marginMs: 100 });
       watchdog.guard(target, 3_000);
       const agent = launch(isolation, shellSpec('sleep 777', target));
       for (let renewal = 0; renewal < 5; renewal += 1) {
@@ -126,7 +152,7 @@ describe('the watchdog', () => {
     'a released target is let live, and close ends the watchdog',
     async () => {
       const target = targetOf(isolation);
-      const watchdog = await startWatchdog(isolation, { marginMs: 100 });
+      const watchdog = await startWatchdog(isolation, { locksRoot, marginMs: 100 });
       watchdog.guard(target, 2_000);
       const agent = launch(isolation, shellSpec('sleep 777', target));
       watchdog.release();
@@ -144,7 +170,7 @@ describe('the watchdog', () => {
     'close with a target that was not released kills it',
     async () => {
       const target = targetOf(isolation);
-      const watchdog = await startWatchdog(isolation);
+      const watchdog = await startWatchdog(isolation, { locksRoot });
       watchdog.guard(target, 600_000);
       const agent = launch(isolation, shellSpec('sleep 777', target));
       await watchdog.close();
@@ -157,7 +183,7 @@ describe('the watchdog', () => {
   test(
     'the death of the watchdog is noticed, and nothing is guarded by a dead one',
     async () => {
-      const watchdog = await startWatchdog(isolation);
+      const watchdog = await startWatchdog(isolation, { locksRoot });
       process.kill(watchdog.pid, 'SIGKILL');
       await watchdog.exited;
       expect(() => watchdog.guard(targetOf(isolation), 1_000)).toThrow('the watchdog has ended');
