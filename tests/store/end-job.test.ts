@@ -67,6 +67,16 @@ describe('a job whose agent started', () => {
   });
 });
 
+test('an end that does not know of an agent’s start writes nothing: the job would go unbilled', async () => {
+  const unaware = await claimed(store, await addJob(store, tenant));
+  const job = await markAgentStarted(store, unaware.lease, new Date().toISOString());
+  if (job === undefined) throw new Error('the lease is lost');
+  expect(await end(store, unaware, FAILED)).toBe(false);
+  expect((await read(store, job)).status).toBe('running');
+  expect(await end(store, { job, lease: unaware.lease }, FAILED)).toBe(true);
+  expect(await ledgerOf(job.job_id)).toHaveLength(1);
+});
+
 describe('a job whose agent never started', () => {
   test('is refunded once and not billed, whoever ends it', async () => {
     const pending = await addJob(store, tenant);

@@ -97,16 +97,22 @@ async function commitEnd(
   }
 }
 
+/**
+ * Besides whose the job is: an agent that was marked as started after `job` was read, by a worker whose lease
+ * has run out since, must be in the ledger. Then nothing is written, and the job is ended from a new reading.
+ */
 function guardCondition(job: JobRecord, guard: EndGuard) {
-  return guard.guard === 'lease'
-    ? {
-        condition: '#status = :expected AND #lease_token = :token',
-        values: { expected: 'running', token: guard.lease.token },
-      }
-    : {
-        condition: '#status = :expected AND #attempt = :attempt',
-        values: { expected: 'pending', attempt: job.attempt },
-      };
+  if (guard.guard === 'pending') {
+    return {
+      condition: '#status = :expected AND #attempt = :attempt',
+      values: { expected: 'pending', attempt: job.attempt },
+    };
+  }
+  const started = job.agent_started_at === undefined ? ' AND attribute_not_exists(#agent_started_at)' : '';
+  return {
+    condition: `#status = :expected AND #lease_token = :token${started}`,
+    values: { expected: 'running', token: guard.lease.token },
+  };
 }
 
 /** A job counts once its agent started; one that never started, or that the platform failed, is refunded. */
