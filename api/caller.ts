@@ -88,6 +88,17 @@ export async function rereadCaller(deps: ApiDeps, caller: Caller): Promise<Calle
   return callerOf(record);
 }
 
+/** Whether a caller whose request goes on for long would be let in again: its key may have been revoked since. */
+export async function stillAuthenticated(deps: ApiDeps, caller: Caller): Promise<boolean> {
+  try {
+    await rereadCaller(deps, caller);
+    return true;
+  } catch (error) {
+    if (error instanceof OutpostError && error.errorCode === 'unauthenticated') return false;
+    throw error;
+  }
+}
+
 /** Throws `forbidden` unless the caller's key carries the scope; `admin` implies every other. */
 export function requireScope(caller: Caller, scope: Scope): void {
   if (caller.scopes.includes(scope) || isAdmin(caller)) return;
