@@ -43,9 +43,23 @@ export function createApp(deps: ApiDeps): App {
     return serve(refusingRoute(asOutpostError(refusal)), request, {});
   });
   return (request, origin) => {
-    setOrigin(request, origin);
-    return elysia.handle(request);
+    const routed = routable(request);
+    setOrigin(routed, origin);
+    return elysia.handle(routed);
   };
+}
+
+/** Elysia looks for a URL's path from this character on: `http://api/jobs` has it earlier. */
+const ELYSIA_PATH_FROM = 11;
+
+/**
+ * The request under a host of our own, where the one that the client named is too short for Elysia or is none at
+ * all (then the URL cannot even be parsed). No answer depends on it.
+ */
+function routable(request: Request): Request {
+  const origin = /^\w+:\/\/[^/?#]*/.exec(request.url)?.[0] ?? '';
+  if (origin.length >= ELYSIA_PATH_FROM && URL.canParse(request.url)) return request;
+  return new Request(`http://outpost.invalid${request.url.slice(origin.length)}`, request);
 }
 
 function unknown(request: Request): OutpostError {

@@ -107,6 +107,7 @@ const CallerText = type('string.json.parse').to({
   scopes: Scope.array(),
   plan: Plan,
   limits: { requests_per_minute: 'number', concurrent_jobs: limit, jobs_per_period: limit },
+  keyRequestsPerMinute: limit,
   tenantStatus: TenantStatus,
   billingAnchor: 'number',
   expiresAt: 'string | null',

@@ -16,6 +16,8 @@ export type Caller = {
   readonly scopes: readonly Scope[];
   readonly plan: Plan;
   readonly limits: Limits;
+  /** The limit that the operator set on this very key; null: the tenant's. What it mints has no higher one. */
+  readonly keyRequestsPerMinute: number | null;
   readonly tenantStatus: TenantStatus;
   /** Epoch milliseconds. */
   readonly billingAnchor: number;
@@ -64,6 +66,7 @@ function callerOf(record: ApiKeyRecord): Caller {
     mode: record.mode,
     scopes: record.scopes,
     plan: record.tenant_plan,
+    keyRequestsPerMinute: record.requests_per_minute,
     limits: { ...limits, requests_per_minute: record.requests_per_minute ?? limits.requests_per_minute },
     tenantStatus: record.tenant_status,
     billingAnchor: Date.parse(record.tenant_billing_anchor),
@@ -83,6 +86,17 @@ export async function rereadCaller(deps: ApiDeps, caller: Caller): Promise<Calle
     throw new OutpostError('unauthenticated', REFUSED);
   }
   return callerOf(record);
+}
+
+/** Whether a caller whose request goes on for long would be let in again: its key may have been revoked since. */
+export async function stillAuthenticated(deps: ApiDeps, caller: Caller): Promise<boolean> {
+  try {
+    await rereadCaller(deps, caller);
+    return true;
+  } catch (error) {
+    if (error instanceof OutpostError && error.errorCode === 'unauthenticated') return false;
+    throw error;
+  }
 }
 
 /** Throws `forbidden` unless the caller's key carries the scope; `admin` implies every other. */

@@ -4,7 +4,7 @@ import { OutpostError } from '../shared/errors.ts';
 import { sha256 } from '../shared/hash.ts';
 import { idempotencyKey } from '../shared/store/item-keys.ts';
 import { fromItem, getItem, type Item, type Store } from '../shared/store/store.ts';
-import { transact, type Write } from '../shared/store/transact.ts';
+import { ConditionFailed, transact, type Write } from '../shared/store/transact.ts';
 
 /** What a mutation answers with, known before it is committed. */
 export type Answer = { readonly status: number; readonly body: unknown };
@@ -54,6 +54,24 @@ const FREE_OR_OWN = 'attribute_not_exists(#pk) OR #expires_at <= :now OR #claime
 /** Records the answer, in the transaction of the change. Labelled `idempotency`. */
 export const recordAnswer = (store: Store, request: IdempotentRequest, answer: Answer): Write =>
   put(store, request, KEPT_MS, { status: answer.status, body: JSON.stringify(answer.body ?? null) });
+
+/**
+ * Records the answer of a request that found nothing to change, so that its key is used, too. Answers the
+ * replay of the same request when that was first; throws idempotency_conflict for another one.
+ */
+export async function keepAnswer(
+  store: Store,
+  request: IdempotentRequest,
+  answer: Answer,
+): Promise<Replay | undefined> {
+  try {
+    await transact(store, [recordAnswer(store, request, answer)]);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ConditionFailed)) throw error;
+    return earlierAnswer(store, request, error.failed.get('idempotency'));
+  }
+}
 
 /**
  * Claims the key before a change that no transaction can hold (a secret), so that duplicates wait for its

@@ -5,6 +5,9 @@
 export const FAILPOINTS = [
   'api.after_commit_before_send',
   'api.after_send',
+  'api.after_tenant_mark',
+  'api.after_tenant_job',
+  'api.after_tenant_secret',
   'worker.after_receive',
   'worker.after_claim',
   'worker.after_seal',

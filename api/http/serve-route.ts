@@ -8,7 +8,7 @@ import type { ApiDeps } from '../deps.ts';
 import { auditedAgent, auditedPath } from '../audited-text.ts';
 import { authenticate, type Caller, isAdmin, requireScope, stillInForce } from '../caller.ts';
 import { type Change, createChange } from '../change.ts';
-import { earlierAnswer, type IdempotentRequest, Replay } from '../idempotency.ts';
+import { earlierAnswer, type IdempotentRequest, keepAnswer, Replay } from '../idempotency.ts';
 import { originOf } from './origin.ts';
 import type { RateState } from '../rate-limiter.ts';
 import { asOutpostError, problemResponse, setRateHeaders, STATUS_OF } from './problem.ts';
@@ -123,7 +123,7 @@ async function answer(visit: Visit): Promise<{ response: Response; error?: Outpo
 
 /**
  * Runs the handler. A request that found everything done already, because the same request was sent at the same
- * time, answers what that one did.
+ * time, answers what that one did; where nothing was left to do, its answer is kept for repetitions all the same.
  */
 async function handle(visit: Visit, call: Call<never, never, never>): Promise<Reply> {
   const earlier = () =>
@@ -136,9 +136,15 @@ async function handle(visit: Visit, call: Call<never, never, never>): Promise<Re
   } catch (error) {
     throw (error instanceof OutpostError ? await earlier() : undefined) ?? error;
   }
-  const replay = await earlier();
+  const replay = (await earlier()) ?? (await keepUncommitted(visit, reply));
   if (replay !== undefined) throw replay;
   return reply;
+}
+
+async function keepUncommitted(visit: Visit, reply: Reply): Promise<Replay | undefined> {
+  if (visit.idempotent === undefined || visit.committed === true || reply instanceof Response)
+    return undefined;
+  return keepAnswer(visit.deps.store, visit.idempotent, { status: reply.status, body: reply.body });
 }
 
 /** Everything before the handler. The order is the contract: who, may they, is it well formed, was it done. */

@@ -11,6 +11,7 @@ import {
   TENANT_TRANSITIONS,
   type TenantStatus,
   TenantStatus as Status,
+  WORKING_STATUSES,
 } from '../../shared/model/tenant.ts';
 import { quotaChange } from '../../shared/store/usage/change-quota.ts';
 import { changeTenant as tenantWrites } from '../../shared/store/tenants/tenant-writes.ts';
@@ -52,6 +53,13 @@ export async function changeTenant(
     throw new OutpostError('forbidden', `Only the operator may set ${reserved.join(', ')}.`, {
       errors: reserved.map((field) => ({ field, message: 'may only be set by the operator' })),
     });
+  }
+  if (
+    tenantId === caller.tenantId &&
+    patch.status !== undefined &&
+    !WORKING_STATUSES.includes(patch.status)
+  ) {
+    throw new OutpostError('forbidden', 'The operator’s own tenant must stay able to work.');
   }
   return withTenant(deps, tenantId, async (before) => {
     if (patch.status !== undefined) requireTransition(before.status, patch.status);

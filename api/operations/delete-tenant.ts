@@ -1,5 +1,6 @@
 import { isoTime } from '../../shared/clock.ts';
 import { describeError, notFound, OutpostError } from '../../shared/errors.ts';
+import { failpoint } from '../../shared/failpoint.ts';
 import { type JobRecord } from '../../shared/model/job.ts';
 import { publicTenant, type Tenant, type TenantRecord } from '../../shared/model/tenant.ts';
 import { deleteProviderSecret, listProviderSecrets } from '../../shared/secrets/provider-secret-store.ts';
@@ -34,6 +35,7 @@ export async function deleteTenant(
   const known = await getTenant(deps.store, tenantId);
   if (known === undefined) throw notFound('tenant');
   const deleted = known.status === 'deleted' ? known : await markDeleted(deps, tenantId, change);
+  await failpoint('api.after_tenant_mark');
   await wipeTenant(deps, deleted);
   return publicTenant(deleted);
 }
@@ -77,13 +79,17 @@ export async function wipeTenant(deps: ApiDeps, tenant: TenantRecord): Promise<v
         limit: 100,
         ...(after === undefined ? {} : { after }),
       });
-      for (const job of page.jobs) await stopJob(deps, job);
+      for (const job of page.jobs) {
+        await stopJob(deps, job);
+        await failpoint('api.after_tenant_job');
+      }
       after = page.last;
     } while (after !== undefined);
   }
   for (const secret of await listProviderSecrets(deps.secrets, tenant.id)) {
     if (secret.status === 'active') await deleteProviderSecret(deps.secrets, tenant.id, secret.name);
     deps.providerKeys.forget(tenant.id, secret.name);
+    await failpoint('api.after_tenant_secret');
   }
   const age = deps.clock.now() - Date.parse(tenant.deleted_at ?? isoTime(0));
   if (age > SETTLED_MS) await finishDeletion(deps.store, tenant);

@@ -11,25 +11,32 @@ export type Followed = { readonly kind: 'event'; readonly event: JobEvent } | { 
 const PAGE_BYTES = 256 * 1024;
 const POLL_MS = 250;
 const POLL_MAX_MS = 1_000;
+/** How often a stream asks whether its reader may still read: it can stay open for hours. */
+const RECHECK_MS = 60_000;
 
 /**
  * The events of a job after `afterId`, live, each once and in order, ending with `end`. Returns without `end`
- * when `until` (monotonic milliseconds) has passed or the signal is aborted: the client continues from the
- * last id that it saw.
+ * when `until` (monotonic milliseconds) has passed, the signal is aborted or the reader may read no more: the
+ * client continues from the last id that it saw.
  */
 export async function* followEvents(
   deps: ApiDeps,
   job: JobRecord,
   afterId: number,
-  options: { until: number; signal: AbortSignal },
+  options: { until: number; signal: AbortSignal; mayRead: () => Promise<boolean> },
 ): AsyncGenerator<Followed> {
   let current: JobRecord = job;
   let position = afterId;
   let wait = POLL_MS;
+  let checkedAt = deps.clock.monotonic();
   const reread = async (): Promise<JobRecord | null> =>
     (await getJob(deps.store, job.tenant_id, job.job_id)) ?? null;
 
   while (!options.signal.aborted) {
+    if (deps.clock.monotonic() - checkedAt >= RECHECK_MS) {
+      if (!(await options.mayRead())) return;
+      checkedAt = deps.clock.monotonic();
+    }
     const page = await readEvents(deps.outputs, current, reread, position, PAGE_BYTES);
     for (const event of page.events) yield { kind: 'event', event };
     position = page.afterId;

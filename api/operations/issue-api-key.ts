@@ -26,7 +26,8 @@ type ApiKeyRequest = typeof ApiKeyRequest.infer;
 export type IssuedKey = ApiKey & { readonly api_key: string | null };
 
 /**
- * Issues a key of a tenant with at most the caller's own scopes. Throws forbidden for a scope that the caller
+ * Issues a key of a tenant with at most the caller's own scopes and, unless the operator asks, the limit of the
+ * caller's key. Throws forbidden for a scope that the caller
  * lacks, invalid_request for an expiry in the past, key_limit_reached, not_found, conflict.
  */
 export async function issueApiKey(
@@ -55,7 +56,7 @@ export async function issueApiKey(
       mode: caller.mode === 'test' ? 'test' : (input.mode ?? 'live'),
       scopes,
       expiresAt,
-      requestsPerMinute: perMinute,
+      requestsPerMinute: isAdmin(caller) ? perMinute : caller.keyRequestsPerMinute,
     });
     const answer = issued(record, apiKey);
     await change.commit(addApiKey(deps.store, roomy, record), answer.first, {

@@ -1,10 +1,11 @@
 import { type } from 'arktype';
 import { isoTime } from '../../shared/clock.ts';
 import { notFound, OutpostError } from '../../shared/errors.ts';
+import type { ApiKeyRecord } from '../../shared/model/api-key.ts';
 import { newApiKey, putApiKey } from '../../shared/store/api-keys/api-key-writes.ts';
 import { findApiKey } from '../../shared/store/api-keys/list-api-keys.ts';
 import { changeTenant } from '../../shared/store/tenants/tenant-writes.ts';
-import type { Caller } from '../caller.ts';
+import { type Caller, isAdmin } from '../caller.ts';
 import type { Change } from '../change.ts';
 import type { ApiDeps } from '../deps.ts';
 import { requireWorkingTenant, withTenant } from './find-tenant.ts';
@@ -21,7 +22,7 @@ export const RotationRequest = type({
 /**
  * Replaces a key by a new one with the same name, scopes and limits. The old one works for `overlap_seconds`
  * more (an hour unless said otherwise, a day at most), so that no client is cut off. Throws not_found,
- * conflict, key_limit_reached, forbidden for a key with scopes that the caller lacks.
+ * conflict, key_limit_reached, forbidden for a key that may do more than the caller's.
  */
 export async function rotateApiKey(
   deps: ApiDeps,
@@ -35,9 +36,7 @@ export async function rotateApiKey(
     const old = await findApiKey(deps.store, tenantId, keyId);
     if (old === undefined) throw notFound('API key');
     if (old.revoked) throw new OutpostError('conflict', 'The key is revoked. Issue a new one.');
-    const beyond = old.scopes.filter((scope) => !caller.scopes.includes(scope));
-    if (beyond.length > 0)
-      throw new OutpostError('forbidden', `This key may not grant ${beyond.join(', ')}.`);
+    requireGrantable(caller, old);
     const ownKey = old.key_hash === caller.keyHash;
     if (ownKey) requireWorkingTenant(tenant);
     const roomy = await withRoom(deps.store, tenant);
@@ -73,4 +72,15 @@ export async function rotateApiKey(
     deps.keyring.forget(old.key_hash);
     return answer.first.body;
   });
+}
+
+/** The answer shows the new key, so it may be able to do no more than the one that asks. */
+function requireGrantable(caller: Caller, old: ApiKeyRecord): void {
+  if (isAdmin(caller)) return;
+  const beyond = old.scopes.filter((scope) => !caller.scopes.includes(scope));
+  if (beyond.length > 0) throw new OutpostError('forbidden', `This key may not grant ${beyond.join(', ')}.`);
+  const own = caller.keyRequestsPerMinute;
+  if (own !== null && (old.requests_per_minute ?? Number.POSITIVE_INFINITY) > own) {
+    throw new OutpostError('forbidden', `This key may not grant more than ${own} requests a minute.`);
+  }
 }

@@ -1,6 +1,7 @@
 import { describeError } from '../../shared/errors.ts';
 import { failpoint } from '../../shared/failpoint.ts';
 import { isTerminal } from '../../shared/model/job.ts';
+import type { TenantRecord } from '../../shared/model/tenant.ts';
 import { sendJob } from '../../shared/queue/send-job.ts';
 import { type JobId, dueJobs } from '../../shared/store/jobs/due-jobs.ts';
 import { getJob } from '../../shared/store/jobs/get-job.ts';
@@ -17,7 +18,8 @@ const PARALLEL = 8;
 /**
  * Sends the message of every unfinished job again that has been silent for too long: SQS cannot be asked
  * whether a message is alive, so a pending job is re-sent after a minute, doubling to an hour, and a running
- * one when its lease has expired. Goes on with deletions of tenants that died half-way. Answers how many were sent. Harmless when it sends too much: claims decide.
+ * one when its lease has expired. Goes on with deletions of tenants that died half-way. Answers how many were
+ * sent. Harmless when it sends too much: claims decide.
  */
 export async function sweep(deps: ApiDeps): Promise<{ due: number; sent: number }> {
   const due = await dueJobs(deps.store, BATCH);
@@ -26,8 +28,17 @@ export async function sweep(deps: ApiDeps): Promise<{ due: number; sent: number 
     const results = await Promise.all(due.slice(start, start + PARALLEL).map((id) => check(deps, id)));
     sent += results.filter(Boolean).length;
   }
-  for (const tenant of await unfinishedDeletions(deps.store, BATCH)) await wipeTenant(deps, tenant);
+  for (const tenant of await unfinishedDeletions(deps.store, BATCH)) await resumeDeletion(deps, tenant);
   return { due: due.length, sent };
+}
+
+/** One deletion that cannot go on now keeps no other from it. */
+async function resumeDeletion(deps: ApiDeps, tenant: TenantRecord): Promise<void> {
+  try {
+    await wipeTenant(deps, tenant);
+  } catch (error) {
+    deps.log.error('sweep.deletion_failed', { tenant_id: tenant.id, ...describeError(error) });
+  }
 }
 
 async function check(deps: ApiDeps, id: JobId): Promise<boolean> {

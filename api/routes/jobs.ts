@@ -3,6 +3,7 @@ import { invalidField } from '../../shared/errors.ts';
 import { Job, JobStatus, publicJob } from '../../shared/model/job.ts';
 import { Timestamp, Ulid } from '../../shared/model/primitives.ts';
 import { CursorText, LimitText } from '../operations/page.ts';
+import { stillAuthenticated } from '../caller.ts';
 import { route } from '../http/route.ts';
 import { eventStream } from '../http/sse.ts';
 import { cancelJob } from '../operations/cancel-job.ts';
@@ -163,7 +164,8 @@ export const events = route({
     const job = await findJob(deps, caller.tenantId, params.job_id);
     const wait = deps.settings.streaming ? STREAMED_WAIT_MS : BUFFERED_WAIT_MS;
     const until = deps.clock.monotonic() + wait;
-    const followed = followEvents(deps, job, afterId, { until, signal });
+    const mayRead = () => stillAuthenticated(deps, caller);
+    const followed = followEvents(deps, job, afterId, { until, signal, mayRead });
     return new Response(eventStream(followed, deps.clock.monotonic), {
       headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
     });

@@ -104,6 +104,27 @@ describe('issuing', () => {
     expect((await issue(tenant, { requests_per_minute: null })).status).toBe(201);
   });
 
+  test('gives a key that the operator limited no way to a higher limit', async () => {
+    const tenant = await createTestTenant(aws.store);
+    const operator = await createTestTenant(aws.store, { scopes: ['admin'] });
+    const scopes = ['tenant:write', 'tenant:read', 'jobs:read'];
+    const ask = { name: 'slow', scopes, requests_per_minute: 50 };
+    const slow = await (
+      await api.request('POST', keysOf(tenant), { key: operator.apiKey, body: ask })
+    ).json();
+    const minted = await api.request('POST', keysOf(tenant), {
+      key: slow.api_key,
+      body: { name: 'child', requests_per_minute: null },
+    });
+    expect(await minted.json()).toMatchObject({ requests_per_minute: 50 });
+    const fast = await (await issue(tenant, { scopes })).json();
+    await expectProblem(await rotate(tenant, fast.key_id, {}, slow.api_key), 403, 'forbidden');
+    const rotated = await rotate(tenant, slow.key_id, {}, slow.api_key);
+    expect(await rotated.json()).toMatchObject({ requests_per_minute: 50 });
+    const byOperator = await rotate(tenant, fast.key_id, {}, operator.apiKey);
+    expect(byOperator.status).toBe(201);
+  });
+
   test.each([
     'yesterday',
     '2020-01-01T00:00:00.000Z',
@@ -180,6 +201,24 @@ describe('rotating', () => {
     const left = Date.parse(listed.expires_at) - aws.clock.now();
     expect(left).toBeLessThanOrEqual(60_000);
     expect(left).toBeGreaterThan(30_000);
+  });
+
+  test('overlaps by a day at most', async () => {
+    const tenant = await createTestTenant(aws.store);
+    const old = await (await issue(tenant, { scopes: ['jobs:read'] })).json();
+    for (const wrong of [-1, 86_401, 1.5, '60', null]) {
+      const problem = await expectProblem(
+        await rotate(tenant, old.key_id, { overlap_seconds: wrong }),
+        400,
+        'invalid_request',
+      );
+      expect(problem.errors?.[0]?.field).toBe('overlap_seconds');
+    }
+    expect((await rotate(tenant, old.key_id, { overlap_seconds: 86_400 })).status).toBe(201);
+    const listed = (await list(tenant)).find(({ key_id: id }: { key_id: string }) => id === old.key_id);
+    const left = Date.parse(listed.expires_at) - aws.clock.now();
+    expect(left).toBeLessThanOrEqual(86_400_000);
+    expect(left).toBeGreaterThan(86_400_000 - TEST_TIMEOUT_MS);
   });
 
   test('without an overlap ends the old key at once', async () => {

@@ -327,6 +327,7 @@ describe('callerOfContext', () => {
       mode: 'test',
       scopes: [...scopes],
       plan: 'pro',
+      keyRequestsPerMinute: 1_000_000,
       limits: { requests_per_minute: 1_000_000, concurrent_jobs: 3, jobs_per_period: 100 },
       tenantStatus: 'active',
       billingAnchor: Date.parse(full.tenant.billing_anchor),

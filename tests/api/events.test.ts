@@ -4,6 +4,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import fc from 'fast-check';
 import { type ApiDeps, createApiDeps, readApiEnv } from '../../api/deps.ts';
+import { authenticate, stillAuthenticated } from '../../api/caller.ts';
 import { eventStream } from '../../api/http/sse.ts';
 import { followEvents } from '../../api/operations/follow-events.ts';
 import type { Aws } from '../../shared/deps.ts';
@@ -19,6 +20,7 @@ import { awsOf, createTestTenant, outpostEnv, type TestApi, type TestTenant } fr
 import { sharedOutpost } from '../harness/shared.ts';
 import { addJob, claimed, end, later, LEASE_OVER_MS, read, SUCCEEDED } from '../store/fixture.ts';
 import { expectProblem } from './problems.ts';
+import { revokeBehindTheCache } from './world.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 
@@ -187,6 +189,8 @@ describe('GET /jobs/{id}/events', () => {
 });
 
 describe('followEvents', () => {
+  const mayRead = async (): Promise<boolean> => true;
+
   const depsOf = (): Promise<ApiDeps> => {
     awsOf(local); // Another file may have set the credentials of an AWS of its own.
     return createApiDeps(readApiEnv(outpostEnv(local)), { write: () => undefined, streaming: false });
@@ -199,13 +203,37 @@ describe('followEvents', () => {
     const until = deps.clock.monotonic() + 300;
     const signal = new AbortController().signal;
     const seen: JobEvent[] = [];
-    for await (const next of followEvents(deps, held.job, 0, { until, signal })) {
+    for await (const next of followEvents(deps, held.job, 0, { until, signal, mayRead })) {
       if (next.kind === 'event') seen.push(next.event);
     }
     expect(ids(seen)).toEqual([1, 2, 3]);
     await write(held, 4, 5);
     await finish(held, 5);
     expect(ids(await take(await follow(held.job.job_id, 3)))).toEqual([4, 5, 6]);
+  });
+
+  test('ends when the key of its reader was revoked, and not before', async () => {
+    const { clock, ...deps } = await depsOf();
+    // A minute passes in 60 ms.
+    const fast = { ...deps, clock: { ...clock, monotonic: () => clock.monotonic() * 1_000 } };
+    const reader = await createTestTenant(aws.store, { scopes: ['jobs:read'] });
+    const caller = await authenticate(fast, `Bearer ${reader.apiKey}`);
+    const held = await claimed(aws.store, await addJob(aws.store, tenant));
+    const stop = new AbortController();
+    let checks = 0;
+    const followed = followEvents(fast, held.job, 0, {
+      until: Number.POSITIVE_INFINITY,
+      signal: stop.signal,
+      mayRead: async () => {
+        const may = await stillAuthenticated(fast, caller);
+        checks += 1;
+        expect(may).toBe(checks < 3);
+        if (checks === 2) await revokeBehindTheCache(aws, reader);
+        return may;
+      },
+    });
+    for await (const next of followed) expect(next.kind).toBe('idle');
+    expect([checks, stop.signal.aborted]).toEqual([3, false]);
   });
 
   test('keeps a silent connection alive', async () => {

@@ -1,31 +1,22 @@
 import { beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
-import { createApiDeps, readApiEnv } from '../../api/deps.ts';
-import { sweep } from '../../api/operations/sweep.ts';
 import type { Aws } from '../../shared/deps.ts';
 import { SCOPES } from '../../shared/model/api-key.ts';
 import { TENANT_TRANSITIONS, type TenantStatus } from '../../shared/model/tenant.ts';
-import { describeProviderSecret } from '../../shared/secrets/provider-secret-store.ts';
-import { claimJob } from '../../shared/store/jobs/claim-job.ts';
-import { getJob } from '../../shared/store/jobs/get-job.ts';
-import { deleteTenantWrites } from '../../shared/store/tenants/delete-tenant-writes.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
-import { transact } from '../../shared/store/transact.ts';
-import type { LocalAws } from '../harness/local-aws.ts';
-import { awsOf, createTestTenant, outpostEnv, type TestApi, type TestTenant } from '../harness/outpost.ts';
+import { createTestTenant, type TestApi, type TestTenant } from '../harness/outpost.ts';
 import { sharedOutpost } from '../harness/shared.ts';
 import { expectProblem } from './problems.ts';
-import { createWorld, type World } from './world.ts';
+import { expectWiped, tenantAtWork } from './tenant-at-work.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 
-let local: LocalAws;
 let aws: Aws;
 let api: TestApi;
 let operator: TestTenant;
 
 beforeAll(async () => {
-  ({ local, aws, api } = await sharedOutpost());
+  ({ aws, api } = await sharedOutpost());
   operator = await createTestTenant(aws.store, { scopes: SCOPES });
 });
 
@@ -157,57 +148,15 @@ describe('PATCH /tenants/{id}', () => {
 });
 
 describe('DELETE /tenants/{id}', () => {
-  async function aTenantAtWork(): Promise<World & { running: string }> {
-    const world = await createWorld(api, aws);
-    const answer = await api.request('POST', '/jobs', {
-      key: world.apiKey,
-      body: { agent: 'codex', command: 'x', workspace: 'second' },
-    });
-    const { job_id: running } = await answer.json();
-    const request = { tenantId: world.tenantId, jobId: running, workerId: 'w', leaseSeconds: 60 };
-    expect((await claimJob(aws.store, request)).kind).toBe('claimed');
-    return { ...world, running };
-  }
-
-  async function expectWiped(world: World & { running: string }): Promise<void> {
-    const { tenantId } = world;
-    expect(await getTenant(aws.store, tenantId)).toMatchObject({ status: 'deleted', active_keys: [] });
-    expect(await getJob(aws.store, tenantId, world.params.job_id)).toMatchObject({
-      status: 'cancelled',
-      failure: { code: 'tenant_deleted' },
-    });
-    const running = await getJob(aws.store, tenantId, world.running);
-    expect(running?.status).toBe('running');
-    expect(running?.cancel_requested_at).not.toBeNull();
-    const secret = await describeProviderSecret(aws.secrets, tenantId, 'openai');
-    expect(secret?.status).toBe('scheduled_for_deletion');
-    const read = await asOperator('GET', `/tenants/${tenantId}`);
-    await expectProblem(read, 404, 'not_found');
-  }
-
   test('revokes keys, cancels and stops jobs and schedules secrets for deletion', async () => {
-    const world = await aTenantAtWork();
+    const world = await tenantAtWork(aws, api);
     const answer = await asOperator('DELETE', `/tenants/${world.tenantId}`);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject({ id: world.tenantId, status: 'deleted' });
-    await expectWiped(world);
+    await expectWiped(aws, world);
+    await expectProblem(await asOperator('GET', `/tenants/${world.tenantId}`), 404, 'not_found');
     await expectProblem(await api.request('GET', '/jobs', { key: world.apiKey }), 401, 'unauthenticated');
     expect((await asOperator('DELETE', `/tenants/${world.tenantId}`)).status).toBe(200);
-  });
-
-  test('goes on after it died half-way: by the sweeper', async () => {
-    const world = await aTenantAtWork();
-    const before = await getTenant(aws.store, world.tenantId);
-    if (before === undefined) throw new Error('no such tenant');
-    const now = new Date(aws.clock.now()).toISOString();
-    // All that a process has done that died right after its transaction.
-    const after = { ...before, status: 'deleted' as const, active_keys: [], deleted_at: now };
-    await transact(aws.store, deleteTenantWrites(before, after));
-    awsOf(local); // Another file may have set the credentials of an AWS of its own.
-    const env = readApiEnv(outpostEnv(local));
-    const deps = await createApiDeps(env, { write: () => undefined, streaming: false });
-    await sweep(deps);
-    await expectWiped(world);
   });
 
   test('is the operator’s alone', async () => {
@@ -218,8 +167,11 @@ describe('DELETE /tenants/{id}', () => {
   });
 });
 
-test('the operator’s own tenant cannot be deleted', async () => {
+test('the operator’s own tenant can be neither deleted nor suspended: nobody could undo it', async () => {
   const own = await createTestTenant(aws.store, { scopes: ['admin'] });
+  const suspended = await patch(own, own.apiKey, { status: 'suspended' });
+  await expectProblem(suspended, 403, 'forbidden');
+  expect((await patch(own, own.apiKey, { status: 'past_due' })).status).toBe(200);
   const answer = await api.request('DELETE', `/tenants/${own.tenantId}`, { key: own.apiKey });
   await expectProblem(answer, 403, 'forbidden');
 });

@@ -16,6 +16,7 @@ import {
   type TestApi,
   type TestTenant,
 } from '../harness/outpost.ts';
+import { shown } from '../faults/shown.ts';
 import { limitedKey } from '../limits/limited-key.ts';
 import { allEntries, auditBacklog, retryAuditSoon, scanTable } from './entries.ts';
 
@@ -414,6 +415,7 @@ describe('with every audit write failing (fault 20)', () => {
       .filter(({ event }) => event === 'audit.lost')
       .map((line) => requestIdOf(line));
     expect(lost).toContain(stranger.headers.get('x-request-id') ?? 'none');
+    shown(20, attempts.length + 1);
   });
 
   test('health and documentation are answered all the same', async () => {
@@ -437,5 +439,6 @@ describe('with every audit write failing (fault 20)', () => {
     expect(entries.map(({ entry }) => entry.request_id)).toEqual([
       answer.headers.get('x-request-id') ?? 'none',
     ]);
+    shown(20, 1);
   });
 });

@@ -1,6 +1,7 @@
 import { ListSecretVersionIdsCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
+import { ROUTES } from '../../api/routes/table.ts';
 import { claimKey } from '../../api/idempotency.ts';
 import type { Aws } from '../../shared/deps.ts';
 import { newUuid } from '../../shared/ids.ts';
@@ -32,7 +33,10 @@ beforeAll(async () => {
   local = await startLocalAws({ withOutpost: true, faults: true });
   aws = awsOf(local);
   // Two processes: nothing may hang on memory that duplicates share.
-  apis = await Promise.all([startApi(local), startApi(local)]);
+  const env = {
+    OUTPOST_ROTATION_FUNCTION_ARN: 'arn:aws:lambda:us-east-1:000000000000:function:outpost-rotation-local',
+  };
+  apis = await Promise.all([startApi(local, env), startApi(local, env)]);
 });
 afterAll(async () => {
   await Promise.all(apis.map((api) => api.stop()));
@@ -191,6 +195,26 @@ const WRITES: Readonly<Record<string, (tenant: TestTenant) => Promise<Prepared>>
       times: async () => 1 - (await deletions(tenant)),
     };
   },
+  'POST /tenants/{id}/secrets/{name}/rotate': async (tenant) => {
+    const path = at(tenant, '/secrets/openai');
+    await must(tenant, { method: 'PUT', path, body: { value: 'sk-before-0123456789' } });
+    const before = await versions(tenant, 'openai');
+    return {
+      write: { method: 'POST', path: `${path}/rotate`, body: { value: 'sk-once-0123456789' } },
+      status: 202,
+      other: { value: 'sk-twice-0123456789' },
+      times: async () => (await versions(tenant, 'openai')) - before,
+    };
+  },
+  'PUT /billing/spend-cap': async (tenant) => {
+    const before = await revision(tenant.tenantId);
+    return {
+      write: { method: 'PUT', path: '/billing/spend-cap', body: { jobs_per_period: 5 } },
+      status: 200,
+      other: { jobs_per_period: 6 },
+      times: async () => (await revision(tenant.tenantId)) - before,
+    };
+  },
   'DELETE /jobs/{id}': async (tenant) => {
     const body = { agent: 'codex', command: 'cancel me' };
     const { job_id: jobId } = await must(tenant, { method: 'POST', path: '/jobs', body });
@@ -201,6 +225,17 @@ const WRITES: Readonly<Record<string, (tenant: TestTenant) => Promise<Prepared>>
     };
   },
 };
+
+/** What asks Stripe, which bills nobody here: tests/billing/subscriptions.test.ts sends these twice. */
+const WITH_STRIPE = ['POST /billing/checkout', 'POST /billing/plan'];
+
+test('every write of the API is among these', () => {
+  const shape = (name: string): string => name.replaceAll(/:\w+|\{\w+\}/g, '{}').replace(', again', '');
+  const writes = ROUTES.filter(({ mutation }) => mutation === true);
+  expect([...new Set([...Object.keys(WRITES), ...WITH_STRIPE].map(shape))].toSorted()).toEqual(
+    writes.map(({ method, path }) => shape(`${method} ${path}`)).toSorted(),
+  );
+});
 
 /** A body without what is shown once. */
 const shared = ({ api_key: _, ...rest }: Record<string, unknown>): Record<string, unknown> => rest;
@@ -288,6 +323,25 @@ describe('an Idempotency-Key', () => {
     const bad = { method: 'POST', path: '/jobs', body: { agent: 'nobody', command: 'x' } };
     await expectProblem(await send(0, tenant, bad, key), 400, 'invalid_request');
     expect((await submit(tenant, key)).status).toBe(202);
+  });
+
+  test('of a request that found nothing left to do is used up all the same', async () => {
+    const tenant = await createTestTenant(aws.store);
+    const body = { agent: 'codex', command: 'x' };
+    const { job_id: jobId } = await must(tenant, { method: 'POST', path: '/jobs', body });
+    const cancel = { method: 'DELETE', path: `/jobs/${String(jobId)}` };
+    const cancelled = await must(tenant, cancel);
+    const key = newUuid();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => send(index, tenant, cancel, key)),
+    );
+    for (const answer of answers) {
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toEqual(cancelled);
+    }
+    const first = answers.filter(({ headers }) => headers.get('idempotency-replayed') === null);
+    expect(first).toHaveLength(1);
+    await expectProblem(await submit(tenant, key), 409, 'idempotency_conflict');
   });
 
   const putKey = (tenant: TestTenant, key: string, value = 'sk-claimed-0123456789') =>

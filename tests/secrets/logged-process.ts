@@ -25,7 +25,7 @@ export async function startLogged(options: {
 }): Promise<LoggedProcess> {
   const { name, entry, args = [], env, folder } = options;
   const files = [join(folder, `${name}.out`), join(folder, `${name}.err`)] as const;
-  const child = Bun.spawn([process.execPath, join(ROOT, entry), ...args], {
+  const child = Bun.spawn([process.execPath, join(ROOT, 'cli/supervised.ts'), join(ROOT, entry), ...args], {
     cwd: ROOT,
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
     stdin: 'pipe',

@@ -119,7 +119,7 @@ async function watch(): Promise<void> {
 function ownerOf(commandLine: string): string {
   const [program = '', ...args] = commandLine.split('\n');
   // Between fork and exec a child still looks like the worker.
-  if (args[0]?.endsWith('worker/main.ts') === true) return 'worker';
+  if (args.some((each) => each.endsWith('worker/main.ts'))) return 'worker';
   const name = program.split('/').at(-1) ?? '';
   return ['sh', 'sleep', 'base64', ...LAUNCHER].includes(name) ? 'the agent' : `${program} ${args.join(' ')}`;
 }
@@ -148,7 +148,15 @@ async function reached(
 const ended = (key: string, jobId: unknown) =>
   reached(key, jobId, ['succeeded', 'failed', 'cancelled', 'timed_out']);
 
+/** The soft and the hard limit of a process's core file. */
+const coreLimitOf = (pid: number): string =>
+  /^Max core file size +(\d+|unlimited) +(\d+|unlimited)/m
+    .exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))
+    ?.slice(1)
+    .join(' ') ?? 'unknown';
+
 let tenantId = '';
+let coreLimits: Record<string, string> = {};
 let statuses: unknown[] = [];
 
 beforeAll(async () => {
@@ -256,7 +264,7 @@ beforeAll(async () => {
   await call('GET', `${at}/secrets`, { key });
 
   // An agent that tells its key in every stream, lives a while, and one that fails.
-  const says = `: ${prompt}; echo "$OPENAI_API_KEY"; echo "key=$OPENAI_API_KEY" >&2; printf %s "$OPENAI_API_KEY" | base64; echo done > note.txt; sleep 1`;
+  const says = `: ${prompt}; echo "core files of $(ulimit -Hc) blocks"; echo "$OPENAI_API_KEY"; echo "key=$OPENAI_API_KEY" >&2; printf %s "$OPENAI_API_KEY" | base64; echo done > note.txt; sleep 1`;
   const good = await ended(key, (await job(key, says, {}, { 'idempotency-key': idempotency + 3 }))['job_id']);
   const bad = await ended(key, (await job(key, `${says}; exit 3`))['job_id']);
   const slow = await job(key, `: ${prompt}; echo "$OPENAI_API_KEY"; sleep 60`);
@@ -271,6 +279,8 @@ beforeAll(async () => {
     await call('GET', `/jobs/${String(each['job_id'])}/events`, { key, headers: { 'last-event-id': '0' } });
   }
   statuses = [missing, good, bad, cancelled].map((each) => each['status']);
+
+  coreLimits = Object.fromEntries(running.map(({ name, pid }) => [name, coreLimitOf(pid)]));
 
   // Secrets where they do not belong, and failures on the way.
   await call('POST', '/jobs', { key, body: { agent: 'keyed', command: prompt, unknown_field: misplaced } });
@@ -396,6 +406,14 @@ describe('nothing planted is found', () => {
     expect([...sights].filter((sight) => !allowed.includes(sight))).toEqual([]);
     // The watch saw the agent at work: it would have seen more.
     expect([...sights]).toContain('environment of the agent: providerKey');
+  });
+
+  test('in a core file: no process that holds a secret may leave one', () => {
+    const none = '0 0';
+    expect(coreLimits).toEqual({ 'local-aws': none, api: none, functions: none, worker: none });
+    const outputs = answers.filter(({ where }) => where.endsWith('/output 200'));
+    expect(outputs).toHaveLength(2);
+    for (const { text } of outputs) expect(text).toContain('core files of 0 blocks');
   });
 
   test('in the files of the worker', () => {
