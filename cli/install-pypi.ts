@@ -5,13 +5,28 @@ import { errorLine, runTool } from './run-tool.ts';
 const PYTHONS = ['python3.12', 'python3.11', 'python3.10', 'python3'];
 const SUPPORTED = 'import sys; sys.exit(0 if (3, 10) <= sys.version_info[:2] <= (3, 12) else 1)';
 
-const findPython = async (cwd: string): Promise<string | null> => {
-  for (const name of PYTHONS) {
-    const python = Bun.which(name);
-    if (python !== null && (await runTool([python, '-I', '-c', SUPPORTED], cwd)).exitCode === 0)
-      return python;
+/** The environment links to its Python, and a tenant's user must reach that, too: one in a private home is last. */
+const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+const findPythons = async (cwd: string): Promise<string[]> => {
+  const places = [SYSTEM_PATH, process.env['PATH'] ?? ''];
+  const candidates = places.flatMap((PATH) => PYTHONS.flatMap((name) => Bun.which(name, { PATH }) ?? []));
+  const supported: string[] = [];
+  for (const python of new Set(candidates)) {
+    if ((await runTool([python, '-I', '-c', SUPPORTED], cwd)).exitCode === 0) supported.push(python);
   }
-  return null;
+  return supported;
+};
+
+/** Makes `venv` with the first Python that can; answers with what is wrong, or null. */
+const makeEnvironment = async (folder: string): Promise<string | null> => {
+  let problem = 'it needs Python 3.10, 3.11 or 3.12 as python3 in PATH';
+  for (const python of await findPythons(folder)) {
+    const made = await runTool([python, '-m', 'venv', '--clear', 'venv'], folder);
+    if (made.exitCode === 0) return null;
+    problem = `${errorLine(made.output)} (on Debian and Ubuntu: apt-get install python3-venv)`;
+  }
+  return problem;
 };
 
 /**
@@ -24,13 +39,9 @@ export const installFromPypi = async (
   folder: string,
   onProgress: (line: string) => void,
 ): Promise<string | null> => {
-  const python = await findPython(folder);
-  if (python === null) return 'it needs Python 3.10, 3.11 or 3.12 as python3 in PATH';
   onProgress('making a Python environment');
-  const made = await runTool([python, '-m', 'venv', 'venv'], folder);
-  if (made.exitCode !== 0) {
-    return `${errorLine(made.output)} (on Debian and Ubuntu: apt-get install python3-venv)`;
-  }
+  const problem = await makeEnvironment(folder);
+  if (problem !== null) return problem;
   onProgress('downloading from PyPI');
   const requirements = path.join(manifest, 'requirements.txt');
   const options = [

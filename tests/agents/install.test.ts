@@ -12,7 +12,7 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 /** The installer, over the smallest agent. Needs the npm registry or Bun's cache; without them it says so. */
 
 const CLI = path.join(import.meta.dirname, '..', '..', 'cli', 'agents.ts');
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 const folders: string[] = [];
 const newDataDir = async (): Promise<string> => {
@@ -50,12 +50,9 @@ online(
     const fresh = await installAgent(DEMO_AGENT, dataDir, (line) => lines.push(line));
     expect(fresh).toMatchObject({ ok: true, fresh: true });
     expect(lines.length).toBeGreaterThan(0);
-    const start = performance.now();
-    expect(await installAgent(DEMO_AGENT, dataDir, () => undefined)).toMatchObject({
-      ok: true,
-      fresh: false,
-    });
-    expect(performance.now() - start).toBeLessThan(1_000);
+    const again = await installAgent(DEMO_AGENT, dataDir, (line) => lines.push(`again: ${line}`));
+    expect(again).toMatchObject({ ok: true, fresh: false });
+    expect(lines.filter((line) => line.startsWith('again'))).toEqual([]);
     const root = installRootOf(dataDir);
     expect(await readlink(path.join(root, DEMO_AGENT))).toStartWith('.store/');
     expect((await readdir(root)).toSorted()).toEqual(['.store', DEMO_AGENT]);

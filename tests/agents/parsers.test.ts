@@ -235,7 +235,8 @@ describe('damaged output', () => {
     const result = ofType(parseRun('claude', line), 'tool_result')[0];
     expect(result?.output.length).toBe(32_768);
     expect(result?.truncated).toBe(true);
-    expect(performance.now() - start).toBeLessThan(5_000);
+    // Minutes, were its work to grow with the square of the length.
+    expect(performance.now() - start).toBeLessThan(60_000);
   });
 
   test('text without end arrives as several bounded messages', () => {

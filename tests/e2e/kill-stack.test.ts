@@ -21,7 +21,7 @@ const KILL_WITHIN_MS = 4_000;
 const PACE_MS = 150;
 /** A lease of 20 s twice over, its margin, the sweeper's look, and a machine that is busy. */
 const STALLED_MS = 120_000;
-const START_MS = 60_000;
+const START_MS = 180_000;
 
 const data = mkdtempSync(join(tmpdir(), 'outpost-kill-'));
 chmodSync(data, 0o711);
@@ -104,7 +104,7 @@ const killSomewhere = async (clients: readonly TenantClient[], round: number): P
   dead.abort();
   killAtOnce(pids);
   await Promise.all(submitters);
-  await untilDead(pids, 10_000);
+  await untilDead(pids, START_MS);
   console.log(`round ${round}: ${pids.length} processes killed after ${afterMs} ms of submissions`);
 };
 

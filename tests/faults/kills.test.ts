@@ -106,7 +106,7 @@ test(
       expect(await itemsOf(world.aws.store, tenant.tenantId, 'WORKSPACE#')).toEqual([]);
       for (const { jobId } of own) expect(commandsOf({ uid: null, jobId })).toEqual([]);
       // The worker's own helpers still wipe as the tenant for a moment after the last end.
-      await eventually(() => commandsOf({ uid: tenant.tenant.uid, jobId: '' }).length === 0, 20_000);
+      await eventually(() => commandsOf({ uid: tenant.tenant.uid, jobId: '' }).length === 0);
     }
     shown(3, killed);
   },

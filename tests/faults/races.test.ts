@@ -5,6 +5,7 @@ import { endJob } from '../../shared/store/jobs/end-job.ts';
 import type { TestTenant } from '../harness/outpost.ts';
 import { HOOK_MS, type Crew, hire, startWorld, type World } from '../worker/loop/fixture.ts';
 import { endsOf } from './ends.ts';
+import { LONG_TEST_MS } from '../worker/launcher/probe.ts';
 import { SCALE, shown } from './shown.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -66,46 +67,54 @@ const race = async (tenant: TestTenant, n: number): Promise<'cancelled' | 'claim
 };
 
 describe('a cancellation that races a claim (fault 23)', () => {
-  test('is acknowledged as cancelled only for a job that nobody starts', async () => {
-    const times = 100 * SCALE;
-    const tenants = await Promise.all(Array.from({ length: AT_ONCE }, () => world.tenant()));
-    const first = { cancelled: 0, claimed: 0 };
-    await repeat(times, async (n) => {
-      const tenant = tenants[n % AT_ONCE];
-      if (tenant !== undefined) first[await race(tenant, n)] += 1;
-    });
-    expect(first.cancelled + first.claimed).toBe(times);
-    expect(Math.min(first.cancelled, first.claimed)).toBeGreaterThan(0);
-    for (const tenant of tenants) {
-      const ends = await endsOf(world.aws.store, tenant.tenantId);
-      expect(ends.size).toBe(times / AT_ONCE);
-      for (const count of ends.values()) expect(count).toBe(1);
-    }
-    shown(23, times);
-  }, 600_000);
-
-  test('and real workers never start what was acknowledged as cancelled', async () => {
-    await Promise.all([crew.start(), crew.start()]);
-    const times = 10 * SCALE;
-    const tenants = await Promise.all(Array.from({ length: AT_ONCE }, () => world.tenant()));
-    await repeat(times, async (n) => {
-      const tenant = tenants[n % AT_ONCE];
-      if (tenant === undefined) return;
-      const jobId = await world.submit(tenant, 'sleep 1', { workspace: `race-${n}` });
-      await Bun.sleep(Math.random() * 1_500);
-      const answer = await world.cancel(tenant, jobId);
-      const job = await world.until(tenant, jobId, undefined, 60_000);
-      if (answer.status === 200) {
-        expect(job).toMatchObject({ status: 'cancelled', attempt: 0 });
-        expect(job.agent_started_at).toBeUndefined();
-      } else if (answer.status === 202) {
-        // The agent may have come to its end before it was told.
-        expect(['cancelled', 'succeeded']).toContain(job.status);
-      } else {
-        expect(answer.status).toBe(409);
-        expect(job.status).toBe('succeeded');
+  test(
+    'is acknowledged as cancelled only for a job that nobody starts',
+    async () => {
+      const times = 100 * SCALE;
+      const tenants = await Promise.all(Array.from({ length: AT_ONCE }, () => world.tenant()));
+      const first = { cancelled: 0, claimed: 0 };
+      await repeat(times, async (n) => {
+        const tenant = tenants[n % AT_ONCE];
+        if (tenant !== undefined) first[await race(tenant, n)] += 1;
+      });
+      expect(first.cancelled + first.claimed).toBe(times);
+      expect(Math.min(first.cancelled, first.claimed)).toBeGreaterThan(0);
+      for (const tenant of tenants) {
+        const ends = await endsOf(world.aws.store, tenant.tenantId);
+        expect(ends.size).toBe(times / AT_ONCE);
+        for (const count of ends.values()) expect(count).toBe(1);
       }
-    });
-    shown(23, times);
-  }, 600_000);
+      shown(23, times);
+    },
+    600_000 + SCALE * 60_000,
+  );
+
+  test(
+    'and real workers never start what was acknowledged as cancelled',
+    async () => {
+      await Promise.all([crew.start(), crew.start()]);
+      const times = 10 * SCALE;
+      const tenants = await Promise.all(Array.from({ length: AT_ONCE }, () => world.tenant()));
+      await repeat(times, async (n) => {
+        const tenant = tenants[n % AT_ONCE];
+        if (tenant === undefined) return;
+        const jobId = await world.submit(tenant, 'sleep 1', { workspace: `race-${n}` });
+        await Bun.sleep(Math.random() * 1_500);
+        const answer = await world.cancel(tenant, jobId);
+        const job = await world.until(tenant, jobId, undefined, LONG_TEST_MS);
+        if (answer.status === 200) {
+          expect(job).toMatchObject({ status: 'cancelled', attempt: 0 });
+          expect(job.agent_started_at).toBeUndefined();
+        } else if (answer.status === 202) {
+          // The agent may have come to its end before it was told.
+          expect(['cancelled', 'succeeded']).toContain(job.status);
+        } else {
+          expect(answer.status).toBe(409);
+          expect(job.status).toBe('succeeded');
+        }
+      });
+      shown(23, times);
+    },
+    600_000 + SCALE * 60_000,
+  );
 });

@@ -81,4 +81,4 @@ test('a redrive makes a new attempt of what is unfinished and leaves alone what 
   expect(outputText(await world.events(tenant, lostId))).toEndWith('run\n');
   expect(await world.job(tenant, endedId)).toEqual(ended);
   shown(14, messages.length);
-}, 120_000);
+}, 600_000);

@@ -59,10 +59,10 @@ describe('a worker refuses to start', () => {
 
 test('a request that AWS never answers is given up and made again', async () => {
   const { secrets } = awsOf(local);
-  await local.faults.set([{ service: 'secretsmanager', times: 1, fault: { kind: 'hang', ms: 120_000 } }]);
+  await local.faults.set([{ service: 'secretsmanager', times: 1, fault: { kind: 'hang', ms: 300_000 } }]);
   const asked = performance.now();
   const reading = secrets.client.send(new GetSecretValueCommand({ SecretId: 'none' }));
   await expect(reading).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
-  expect(performance.now() - asked).toBeLessThan(60_000);
+  expect(performance.now() - asked).toBeLessThan(150_000);
   await local.faults.clear();
-}, 90_000);
+}, 400_000);

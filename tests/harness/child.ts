@@ -14,7 +14,8 @@ export type Child = {
 };
 
 const ROOT = join(import.meta.dir, '../..');
-const STOP_GRACE_MS = 15_000;
+/** What hangs is killed; a worker that hands its job back may take its time. */
+const STOP_GRACE_MS = 120_000;
 
 /**
  * Starts an entry with exactly this environment (and PATH) and waits for its line `{"endpoint": ...}`. Throws

@@ -3,14 +3,13 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { listProcesses } from '../../../worker/launcher/kill.ts';
-import { eventually } from '../launcher/probe.ts';
+import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
 import { type Job, attack, canAttack, data, endJob, isolation, newJob, python, start } from './harness.ts';
 
 /** J4: a cancelled tree is dead within 10 s. */
 const CANCEL_LIMIT_MS = 10_000;
-const TEST_TIMEOUT_MS = 30_000;
-/** A supervisor whose timers come this late would still renew a lease of minutes with time to spare. */
-const TIMER_LAG_LIMIT_MS = 2_000;
+/** A supervisor whose timers come this late still renews a lease of five minutes, once a minute, in time. */
+const TIMER_LAG_LIMIT_MS = 30_000;
 
 const alive = ({ tenant, folders }: Job) =>
   listProcesses(isolation(), { uid: tenant.uid, jobId: folders.jobId });
@@ -43,7 +42,7 @@ describe.skipIf(!canAttack)('a hostile agent is stopped when it', () => {
     async () => {
       const job = await newJob();
       const agent = start(job, `${python} -c '${FORK_BOMB}'`);
-      await eventually(async () => (await alive(job)).length > 100, 10_000);
+      await eventually(async () => (await alive(job)).length > 100);
       const lag = await timerLagDuring(1_000);
       expect((await alive(job)).length).toBeLessThanOrEqual(200);
       const { milliseconds } = await agent.terminate(200);
@@ -55,7 +54,7 @@ describe.skipIf(!canAttack)('a hostile agent is stopped when it', () => {
       expect(await alive(job)).toEqual([]);
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -66,14 +65,14 @@ describe.skipIf(!canAttack)('a hostile agent is stopped when it', () => {
           (setsid sh -c 'trap "" TERM HUP INT; echo $$ > "$HOME/'$i'"; while :; do sleep 60; done' >/dev/null 2>&1 </dev/null &)
         done; while :; do sleep 60; done`;
       const agent = start(job, script);
-      await eventually(() => readdirSync(job.folders.home).length === 20, 10_000);
+      await eventually(() => readdirSync(job.folders.home).length === 20);
       const { killed, milliseconds } = await agent.terminate(200);
       expect(killed).toBeGreaterThanOrEqual(20);
       expect(milliseconds).toBeLessThan(CANCEL_LIMIT_MS);
       expect(await alive(job)).toEqual([]);
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test.skipIf(python === null)(
@@ -100,7 +99,7 @@ END`;
       expect(await alive(job)).toEqual([]);
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -109,15 +108,14 @@ END`;
       const job = await newJob();
       const agent = start(
         job,
-        'unshare --user --map-root-user --pid --fork --mount-proc sh -c "sleep 600; sleep 600" & sleep 0.5; echo up; wait',
+        'unshare --user --map-root-user --pid --fork --mount-proc sh -c "sleep 600; sleep 600" & wait',
       );
-      await agent.stdout.getReader().read();
-      expect((await alive(job)).length).toBeGreaterThanOrEqual(3);
+      await eventually(async () => (await alive(job)).length >= 4);
       await agent.terminate(0);
       expect(await alive(job)).toEqual([]);
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -133,7 +131,7 @@ END`;
       for (const folder of [workspace, home, tmp]) expect(readdirSync(folder)).toEqual([]);
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -144,7 +142,7 @@ END`;
       expect(statSync(join(job.folders.workspace, 'huge')).size).toBe(16 * 1024 * 1024);
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -158,7 +156,7 @@ END`;
       expect(output).toContain('Too many open files');
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -176,6 +174,6 @@ END`;
       await agent.terminate(0);
       await endJob(job);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 });

@@ -8,7 +8,7 @@ import { startWatchdog } from '../../../worker/watchdog/watchdog.ts';
 import { writeJobFiles } from '../../../worker/workspace/workspace.ts';
 import { type Job, attack, attempt, canAttack, data, endJob, isolation, newJob, python } from './harness.ts';
 
-const PATIENCE_MS = 5_000;
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 describe.skipIf(!canAttack)('what a hostile agent plants does not catch the supervisor:', () => {
   let victim: Job;
@@ -108,7 +108,6 @@ describe.skipIf(!canAttack)('what a hostile agent plants does not catch the supe
 
   test('named pipes where the supervisor reads, writes and deletes', async () => {
     const job = await newJob();
-    const started = performance.now();
     await attack(
       job,
       'cd "$HOME"; mkfifo config settings.json; mkdir dir; mkfifo dir/p "$TMPDIR/p"; mkfifo ../p',
@@ -120,7 +119,6 @@ describe.skipIf(!canAttack)('what a hostile agent plants does not catch the supe
     await endJob(job);
     await attack(await newJob(job.tenant), 'cd ..; rm -rf default; mkfifo default');
     await expect(newJob(job.tenant)).rejects.toMatchObject({ code: 'workspace_refused' });
-    expect(performance.now() - started).toBeLessThan(PATIENCE_MS);
   });
 
   test('bunfig.toml, .env, package.json, git hooks: nothing of the workspace runs as root', async () => {
@@ -202,8 +200,6 @@ libc.shmctl(segment, 2, ds)
 ctypes.memmove(ctypes.addressof(ds) + 4, ctypes.byref(ctypes.c_uint32(${victim.tenant.uid})), 4)
 print(libc.shmctl(segment, 1, ds))
 END`;
-
-    setDefaultTimeout(TEST_TIMEOUT_MS);
     expect(await attack(job, script)).toBe('0\n');
     const rows = () =>
       readFileSync('/proc/sysvipc/shm', 'utf8')

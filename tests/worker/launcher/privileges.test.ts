@@ -28,18 +28,18 @@ describe.skipIf(skipReason !== null)('a whole job', () => {
     const said = await wholeCycle([`--bounding-set=-all,${capabilities.join(',')}`], 'container', 0);
     expect(said).toMatchObject({ level: 'uid', sharedFileLeft: false, ...everythingGone });
     expect(said.layers).toMatchObject({ prlimit: true, nice: true, choom: true, setpriv: true });
-  }, 30_000);
+  });
 
   test('as an ordinary user: a PID namespace where the kernel allows it, and it says why', async () => {
     const said = await wholeCycle(asNobody, 'nobody', NOBODY);
     expect(said).toMatchObject({ level: namespacesWork() ? 'pid-namespace' : 'process', ...everythingGone });
     expect(said.reason).toContain('the worker is not root');
-  }, 30_000);
+  });
 
   test('as an ordinary user at level process', async () => {
     const said = await wholeCycle(asNobody, 'process', NOBODY, 'process');
     expect(said).toMatchObject({ level: 'process', ...everythingGone });
-  }, 30_000);
+  });
 });
 
 async function wholeCycle(privileges: string[], name: string, owner: number, ...args: string[]) {

@@ -53,10 +53,16 @@ export function openFolder(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** How long a test waits for what must come: patience with a busy machine, and no promise of the product. */
+export const PATIENCE_MS = 60_000;
+
+/** For a test that waits more than once. */
+export const LONG_TEST_MS = 5 * PATIENCE_MS;
+
 /** Waits until the condition holds; fails after `timeoutMs`. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 5_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {

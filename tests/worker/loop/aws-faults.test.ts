@@ -7,7 +7,7 @@ import { receiveJobs } from '../../../shared/queue/receive-jobs.ts';
 import { sendJob } from '../../../shared/queue/send-job.ts';
 import { endsOf } from '../../faults/ends.ts';
 import { SCALE, shown } from '../../faults/shown.ts';
-import { eventually } from '../launcher/probe.ts';
+import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
 import { HOOK_MS, expectNoGap, hasStarted, hire, outputText, startWorld } from './fixture.ts';
 import type { Crew, World } from './fixture.ts';
 
@@ -24,116 +24,137 @@ afterAll(() => world.stop(), HOOK_MS);
 afterEach(() => crew.dismiss(), HOOK_MS);
 
 describe('AWS in trouble', () => {
-  test('fifty deliveries of one message are one run (fault 4)', async () => {
-    const tenant = await world.tenant();
-    const jobId = await world.submit(tenant, 'echo once; sleep 2');
-    const message = { tenant_id: tenant.tenantId, job_id: jobId, priority: 'normal' as const };
-    await Promise.all(Array.from({ length: 50 }, () => sendJob(world.aws.queues, message)));
-    await Promise.all([crew.start(), crew.start()]);
-    expect(await world.until(tenant, jobId)).toMatchObject({ status: 'succeeded', attempt: 1 });
-    expect((await world.events(tenant, jobId)).filter((event) => event.type === 'status')).toHaveLength(1);
-    shown(4, 1);
-  }, 60_000);
+  test(
+    'fifty deliveries of one message are one run (fault 4)',
+    async () => {
+      const tenant = await world.tenant();
+      const jobId = await world.submit(tenant, 'echo once; sleep 2');
+      const message = { tenant_id: tenant.tenantId, job_id: jobId, priority: 'normal' as const };
+      await Promise.all(Array.from({ length: 50 }, () => sendJob(world.aws.queues, message)));
+      await Promise.all([crew.start(), crew.start()]);
+      expect(await world.until(tenant, jobId)).toMatchObject({ status: 'succeeded', attempt: 1 });
+      expect((await world.events(tenant, jobId)).filter((event) => event.type === 'status')).toHaveLength(1);
+      shown(4, 1);
+    },
+    LONG_TEST_MS,
+  );
 
-  test('throttling, errors after the commit and lost replies cost nothing (faults 7, 8)', async () => {
-    const tenant = await world.tenant();
-    const submissions = Array.from({ length: 6 }, (_, n) =>
-      world.submit(tenant, `echo ${n}`, { workspace: `w${n}` }),
-    );
-    const jobs = await Promise.all(submissions);
-    await world.local.faults.set([
-      { service: 'dynamodb', probability: 0.3, seed: 1, fault: { kind: 'throttle' } },
-      {
-        service: 'dynamodb',
-        probability: 0.1,
-        seed: 2,
-        fault: { kind: 'error_after', status: 500, code: 'InternalServerError' },
-      },
-      { service: 'sqs', operation: 'SendMessage', probability: 0.2, seed: 3, fault: { kind: 'drop_reply' } },
-    ]);
-    const worker = await crew.start();
-    // The worker's word for it: this process's own reads would fail as well.
-    const settled = () =>
-      worker.logs().filter((line) => line['event'] === 'job.attempt' && line['settled'] === 'ended');
-    await eventually(() => settled().length >= jobs.length, 120_000);
-    const [throttled, failed] = await world.local.faults.list();
-    await world.local.faults.clear();
-    for (const [n, jobId] of jobs.entries()) {
-      expect(await world.job(tenant, jobId)).toMatchObject({ status: 'succeeded' });
+  test(
+    'throttling, errors after the commit and lost replies cost nothing (faults 7, 8)',
+    async () => {
+      const tenant = await world.tenant();
+      const submissions = Array.from({ length: 6 }, (_, n) =>
+        world.submit(tenant, `echo ${n}`, { workspace: `w${n}` }),
+      );
+      const jobs = await Promise.all(submissions);
+      await world.local.faults.set([
+        { service: 'dynamodb', probability: 0.3, seed: 1, fault: { kind: 'throttle' } },
+        {
+          service: 'dynamodb',
+          probability: 0.1,
+          seed: 2,
+          fault: { kind: 'error_after', status: 500, code: 'InternalServerError' },
+        },
+        {
+          service: 'sqs',
+          operation: 'SendMessage',
+          probability: 0.2,
+          seed: 3,
+          fault: { kind: 'drop_reply' },
+        },
+      ]);
+      const worker = await crew.start();
+      // The worker's word for it: this process's own reads would fail as well.
+      const settled = () =>
+        worker.logs().filter((line) => line['event'] === 'job.attempt' && line['settled'] === 'ended');
+      await eventually(() => settled().length >= jobs.length, LONG_TEST_MS / 2);
+      const [throttled, failed] = await world.local.faults.list();
+      await world.local.faults.clear();
+      for (const [n, jobId] of jobs.entries()) {
+        expect(await world.job(tenant, jobId)).toMatchObject({ status: 'succeeded' });
+        const events = await world.events(tenant, jobId);
+        expectNoGap(events);
+        expect(outputText(events)).toEndWith(`${n}\n`);
+      }
+      const ends = await endsOf(world.aws.store, tenant.tenantId);
+      expect(ends).toEqual(new Map(jobs.map((jobId) => [`jobs/${jobId}`, 1])));
+      shown(7, throttled?.hits ?? 0);
+      shown(8, failed?.hits ?? 0);
+    },
+    LONG_TEST_MS,
+  );
+
+  test(
+    'an outage of S3 in mid-stream leaves no gap (fault 9)',
+    async () => {
+      await crew.start();
+      const tenant = await world.tenant();
+      const jobId = await world.submit(tenant, 'for n in 1 2 3 4 5 6 7 8; do echo line $n; sleep 0.5; done');
+      await hasStarted(world, tenant, jobId);
+      await world.local.faults.set([{ service: 's3', fault: { kind: 'outage' } }]);
+      await Bun.sleep(SCALE === 1 ? 5_000 : 60_000);
+      await world.local.faults.clear();
+      const job = await world.until(tenant, jobId);
+      expect(job.status).toBe('succeeded');
       const events = await world.events(tenant, jobId);
       expectNoGap(events);
-      expect(outputText(events)).toEndWith(`${n}\n`);
-    }
-    const ends = await endsOf(world.aws.store, tenant.tenantId);
-    expect(ends).toEqual(new Map(jobs.map((jobId) => [`jobs/${jobId}`, 1])));
-    shown(7, throttled?.hits ?? 0);
-    shown(8, failed?.hits ?? 0);
-  }, 180_000);
+      expect(outputText(events)).toBe([1, 2, 3, 4, 5, 6, 7, 8].map((n) => `line ${n}\n`).join(''));
+      shown(9, 1);
+    },
+    LONG_TEST_MS,
+  );
 
-  test('an outage of S3 in mid-stream leaves no gap (fault 9)', async () => {
-    await crew.start();
-    const tenant = await world.tenant();
-    const jobId = await world.submit(tenant, 'for n in 1 2 3 4 5 6 7 8; do echo line $n; sleep 0.5; done');
-    await hasStarted(world, tenant, jobId);
-    await world.local.faults.set([{ service: 's3', fault: { kind: 'outage' } }]);
-    await Bun.sleep(SCALE === 1 ? 5_000 : 60_000);
-    await world.local.faults.clear();
-    const job = await world.until(tenant, jobId, undefined, 60_000);
-    expect(job.status).toBe('succeeded');
-    const events = await world.events(tenant, jobId);
-    expectNoGap(events);
-    expect(outputText(events)).toBe([1, 2, 3, 4, 5, 6, 7, 8].map((n) => `line ${n}\n`).join(''));
-    shown(9, 1);
-  }, 150_000);
-
-  test('a hanging Secrets Manager never lets an agent start without its key (fault 10)', async () => {
-    const tenant = await world.tenant();
-    const name = providerKeySecret(tenant.tenantId, 'openai');
-    await world.aws.secrets.client.send(
-      new CreateSecretCommand({ Name: name, SecretString: 'sk-proj-aaaaaaaaaaaaaaaaaaaa' }),
-    );
-    await world.local.faults.set([{ service: 'secretsmanager', fault: { kind: 'hang', ms: 25_000 } }]);
-    await crew.start();
-    const jobId = await world.submit(tenant, 'test -n "$OPENAI_API_KEY"', { agent: 'keyed' });
-    const back = await world.until(
-      tenant,
-      jobId,
-      (job) => job.attempt > 0 && job.status === 'pending',
-      40_000,
-    );
-    expect(back.agent_started_at).toBeUndefined();
-    await world.local.faults.clear();
-    expect(await world.until(tenant, jobId, undefined, 60_000)).toMatchObject({ status: 'succeeded' });
-    shown(10, 1);
-  }, 120_000);
-
-  test('a message that is no job ends among the dead letters, and the queue moves (fault 12)', async () => {
-    const { client, urls } = world.aws.queues;
-    await client.send(new SendMessageCommand({ QueueUrl: urls.normal, MessageBody: 'poison' }));
-    // Two workers that came to nothing.
-    for (let receive = 0; receive < 2; receive += 1) {
-      const once = { max: 1, waitSeconds: 5, visibilitySeconds: 0 };
-      expect(await receiveJobs(world.aws.queues, 'normal', once)).toHaveLength(1);
-    }
-    const worker = await crew.start();
-    const tenant = await world.tenant();
-    expect(await world.until(tenant, await world.submit(tenant, 'echo on'))).toMatchObject({
-      status: 'succeeded',
-    });
-    const poisoned = worker.logs().filter((line) => line['event'] === 'worker.poison_message');
-    expect(poisoned).toHaveLength(1);
-    expect(poisoned[0]).toMatchObject({ receives: 3 });
-    const deadLetters = async (): Promise<number> => {
-      const { Attributes = {} } = await client.send(
-        new GetQueueAttributesCommand({
-          QueueUrl: urls.dead,
-          AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
-        }),
+  test(
+    'a hanging Secrets Manager never lets an agent start without its key (fault 10)',
+    async () => {
+      const tenant = await world.tenant();
+      const name = providerKeySecret(tenant.tenantId, 'openai');
+      await world.aws.secrets.client.send(
+        new CreateSecretCommand({ Name: name, SecretString: 'sk-proj-aaaaaaaaaaaaaaaaaaaa' }),
       );
-      return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
-    };
-    await eventually(async () => (await deadLetters()) === 1, 60_000);
-    expect(worker.logs().filter((line) => line['event'] === 'worker.poison_message')).toHaveLength(1);
-    shown(12, 1);
-  }, 120_000);
+      await world.local.faults.set([{ service: 'secretsmanager', fault: { kind: 'hang', ms: 120_000 } }]);
+      await crew.start();
+      const jobId = await world.submit(tenant, 'test -n "$OPENAI_API_KEY"', { agent: 'keyed' });
+      const back = await world.until(tenant, jobId, (job) => job.attempt > 0 && job.status === 'pending');
+      expect(back.agent_started_at).toBeUndefined();
+      await world.local.faults.clear();
+      expect(await world.until(tenant, jobId)).toMatchObject({ status: 'succeeded' });
+      shown(10, 1);
+    },
+    LONG_TEST_MS,
+  );
+
+  test(
+    'a message that is no job ends among the dead letters, and the queue moves (fault 12)',
+    async () => {
+      const { client, urls } = world.aws.queues;
+      await client.send(new SendMessageCommand({ QueueUrl: urls.normal, MessageBody: 'poison' }));
+      // Two workers that came to nothing.
+      for (let receive = 0; receive < 2; receive += 1) {
+        const once = { max: 1, waitSeconds: 5, visibilitySeconds: 0 };
+        expect(await receiveJobs(world.aws.queues, 'normal', once)).toHaveLength(1);
+      }
+      const worker = await crew.start();
+      const tenant = await world.tenant();
+      expect(await world.until(tenant, await world.submit(tenant, 'echo on'))).toMatchObject({
+        status: 'succeeded',
+      });
+      const poisoned = worker.logs().filter((line) => line['event'] === 'worker.poison_message');
+      expect(poisoned).toHaveLength(1);
+      expect(poisoned[0]).toMatchObject({ receives: 3 });
+      const deadLetters = async (): Promise<number> => {
+        const { Attributes = {} } = await client.send(
+          new GetQueueAttributesCommand({
+            QueueUrl: urls.dead,
+            AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+          }),
+        );
+        return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
+      };
+      await eventually(async () => (await deadLetters()) === 1);
+      expect(worker.logs().filter((line) => line['event'] === 'worker.poison_message')).toHaveLength(1);
+      shown(12, 1);
+    },
+    LONG_TEST_MS,
+  );
 });

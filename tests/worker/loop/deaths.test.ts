@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
 import { shown } from '../../faults/shown.ts';
-import { eventually } from '../launcher/probe.ts';
+import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
 import {
   HOOK_MS,
   expectNoGap,
@@ -29,85 +29,101 @@ afterAll(() => world.stop(), HOOK_MS);
 afterEach(() => crew.dismiss(), HOOK_MS);
 
 describe('a worker that dies', () => {
-  test('leaves no orphan, and its job is run again after the lease (fault 3)', async () => {
-    const worker = await crew.start();
-    const tenant = await world.tenant();
-    const jobId = await world.submit(
-      tenant,
-      'echo begun; [ -e again ] && exit 0; touch again; setsid sleep 7773',
-    );
-    await hasWritten(world, tenant, jobId, 'begun');
-    await eventually(() => isRunning('sleep 7773'));
-    await worker.kill();
-    await eventually(async () => !(await isRunning('sleep 7773')), 10_000);
-    await crew.start();
-    const job = await world.until(tenant, jobId, undefined, TAKEOVER_MS);
-    expect(job).toMatchObject({ status: 'succeeded', attempt: 2, platform_failures: 1 });
-    const events = await world.events(tenant, jobId);
-    expectNoGap(events);
-    expect(outputText(events)).toBe('begun\nbegun\n');
-    shown(3, 1);
-  }, 90_000);
-
-  test('wherever it dies, each job ends once', async () => {
-    const points = [
-      'worker.after_receive',
-      'worker.after_claim',
-      'worker.after_seal',
-      'worker.before_launch',
-      'worker.after_launch',
-      'worker.after_exit',
-      'worker.after_output',
-      'worker.after_end',
-    ];
-    const tenant = await world.tenant();
-    const jobs: string[] = [];
-    for (const point of points) {
-      const doomed = await crew.start({ OUTPOST_FAILPOINTS: `${point}=kill` });
-      jobs.push(await world.submit(tenant, 'echo done', { workspace: point }));
-      await hasDied(doomed);
-    }
-    await Promise.all([crew.start(), crew.start()]);
-    for (const jobId of jobs) {
+  test(
+    'leaves no orphan, and its job is run again after the lease (fault 3)',
+    async () => {
+      const worker = await crew.start();
+      const tenant = await world.tenant();
+      const jobId = await world.submit(
+        tenant,
+        'echo begun; [ -e again ] && exit 0; touch again; setsid sleep 7773',
+      );
+      await hasWritten(world, tenant, jobId, 'begun');
+      await eventually(() => isRunning('sleep 7773'));
+      await worker.kill();
+      await eventually(async () => !(await isRunning('sleep 7773')));
+      await crew.start();
       const job = await world.until(tenant, jobId, undefined, TAKEOVER_MS);
-      expect(job).toMatchObject({ status: 'succeeded', failure: null });
+      expect(job).toMatchObject({ status: 'succeeded', attempt: 2, platform_failures: 1 });
       const events = await world.events(tenant, jobId);
       expectNoGap(events);
-      expect(outputText(events)).toEndWith('done\n');
-    }
-    shown(3, points.length);
-  }, 120_000);
+      expect(outputText(events)).toBe('begun\nbegun\n');
+      shown(3, 1);
+    },
+    LONG_TEST_MS,
+  );
 
-  test('only nearly: a lease that ends while it wipes does not stop it', async () => {
-    // Longer than the lease, which is nobody's once the job has ended.
-    await crew.start({ OUTPOST_FAILPOINTS: `worker.after_end=sleep:${(LEASE_SECONDS + 2) * 1000}` });
-    const tenant = await world.tenant();
-    const first = await world.submit(tenant, 'echo first; touch "/tmp/left-$(id -u)"');
-    expect(await world.until(tenant, first)).toMatchObject({ status: 'succeeded' });
-    const second = await world.submit(tenant, 'ls "/tmp/left-$(id -u)" 2>&1 || echo wiped');
-    const job = await world.until(tenant, second, undefined, TAKEOVER_MS);
-    expect(job).toMatchObject({ status: 'succeeded', attempt: 1 });
-    expect(outputText(await world.events(tenant, second))).toEndWith('wiped\n');
-  }, 90_000);
+  test(
+    'wherever it dies, each job ends once',
+    async () => {
+      const points = [
+        'worker.after_receive',
+        'worker.after_claim',
+        'worker.after_seal',
+        'worker.before_launch',
+        'worker.after_launch',
+        'worker.after_exit',
+        'worker.after_output',
+        'worker.after_end',
+      ];
+      const tenant = await world.tenant();
+      const jobs: string[] = [];
+      for (const point of points) {
+        const doomed = await crew.start({ OUTPOST_FAILPOINTS: `${point}=kill` });
+        jobs.push(await world.submit(tenant, 'echo done', { workspace: point }));
+        await hasDied(doomed);
+      }
+      await Promise.all([crew.start(), crew.start()]);
+      for (const jobId of jobs) {
+        const job = await world.until(tenant, jobId, undefined, TAKEOVER_MS);
+        expect(job).toMatchObject({ status: 'succeeded', failure: null });
+        const events = await world.events(tenant, jobId);
+        expectNoGap(events);
+        expect(outputText(events)).toEndWith('done\n');
+      }
+      shown(3, points.length);
+    },
+    LONG_TEST_MS,
+  );
 
-  test('and errors of ours, three in all, end the job as the platform’s failure', async () => {
-    const tenant = await world.tenant();
-    const jobId = await world.submit(tenant, 'echo doomed');
-    await world.local.calls.start();
-    await hasDied(await crew.start({ OUTPOST_FAILPOINTS: 'worker.after_claim=kill' }));
-    await crew.start({ OUTPOST_FAILPOINTS: 'worker.before_launch=throw' });
-    const job = await world.until(tenant, jobId, undefined, 2 * TAKEOVER_MS);
-    expect(job).toMatchObject({
-      status: 'failed',
-      failure: { code: 'platform_failure' },
-      // The fourth claim only ends it.
-      attempt: 4,
-      platform_failures: 3,
-    });
-    const calls = await world.local.calls.stop();
-    const sends = calls.filter((call) => call.operation === 'SendMessage');
-    expect(
-      sends.some((call) => call.resources.some((resource) => resource.includes('outpost-jobs-dlq'))),
-    ).toBe(true);
-  }, 120_000);
+  test(
+    'only nearly: a lease that ends while it wipes does not stop it',
+    async () => {
+      // Longer than the lease, which is nobody's once the job has ended.
+      await crew.start({ OUTPOST_FAILPOINTS: `worker.after_end=sleep:${(LEASE_SECONDS + 2) * 1000}` });
+      const tenant = await world.tenant();
+      const first = await world.submit(tenant, 'echo first; touch "/tmp/left-$(id -u)"');
+      expect(await world.until(tenant, first)).toMatchObject({ status: 'succeeded' });
+      const second = await world.submit(tenant, 'ls "/tmp/left-$(id -u)" 2>&1 || echo wiped');
+      const job = await world.until(tenant, second, undefined, TAKEOVER_MS);
+      expect(job).toMatchObject({ status: 'succeeded', attempt: 1 });
+      expect(outputText(await world.events(tenant, second))).toEndWith('wiped\n');
+    },
+    LONG_TEST_MS,
+  );
+
+  test(
+    'and errors of ours, three in all, end the job as the platform’s failure',
+    async () => {
+      const tenant = await world.tenant();
+      const jobId = await world.submit(tenant, 'echo doomed');
+      await world.local.calls.start();
+      await hasDied(await crew.start({ OUTPOST_FAILPOINTS: 'worker.after_claim=kill' }));
+      await crew.start({ OUTPOST_FAILPOINTS: 'worker.before_launch=throw' });
+      const job = await world.until(tenant, jobId, undefined, 2 * TAKEOVER_MS);
+      expect(job).toMatchObject({
+        status: 'failed',
+        failure: { code: 'platform_failure' },
+        // The fourth claim only ends it.
+        attempt: 4,
+        platform_failures: 3,
+      });
+      const calls = await world.local.calls.stop();
+      const sends = calls.filter((call) => call.operation === 'SendMessage');
+      expect(
+        sends.some((call) => call.resources.some((resource) => resource.includes('outpost-jobs-dlq'))),
+      ).toBe(true);
+    },
+    LONG_TEST_MS,
+  );
 });

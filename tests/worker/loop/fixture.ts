@@ -17,7 +17,7 @@ import type { LocalAws } from '../../harness/local-aws.ts';
 import { startLocalAws } from '../../harness/local-aws.ts';
 import { awsOf, createTestTenant, outpostEnv, startApi, startFunctions } from '../../harness/outpost.ts';
 import type { TestApi, TestTenant } from '../../harness/outpost.ts';
-import { eventually } from '../launcher/probe.ts';
+import { eventually, PATIENCE_MS } from '../launcher/probe.ts';
 import { allEvents } from '../output/fixture.ts';
 
 /** `sh` runs its prompt as a shell script and needs no model; `keyed` is the same with a provider's key. */
@@ -68,7 +68,7 @@ export type World = {
 export const LEASE_SECONDS = 10;
 
 /** A busy machine takes long to start and stop a world. */
-export const HOOK_MS = 60_000;
+export const HOOK_MS = 3 * PATIENCE_MS;
 
 /** What sets the API and the functions of a test apart: short times. */
 export const API_ENV = { OUTPOST_AGENTS: 'sh,keyed', OUTPOST_RESEND_SECONDS: '5' };
@@ -121,7 +121,7 @@ export const startWorld = async (parts: { functions?: boolean } = {}): Promise<W
       return String(body.job_id);
     },
     cancel: (tenant, jobId) => api.request('DELETE', `/jobs/${jobId}`, { key: tenant.apiKey }),
-    until: async (tenant, jobId, done = (record) => isTerminal(record.status), withinMs = 20_000) => {
+    until: async (tenant, jobId, done = (record) => isTerminal(record.status), withinMs = PATIENCE_MS) => {
       const deadline = performance.now() + withinMs;
       for (;;) {
         const record = await job(tenant, jobId);
@@ -180,14 +180,14 @@ export const hire = (world: World): Crew => {
 };
 
 /** A lease, the margin of the claim, the sweeper's look and a run. */
-export const TAKEOVER_MS = (LEASE_SECONDS + 5) * 1000 + 20_000;
+export const TAKEOVER_MS = (LEASE_SECONDS + 5) * 1000 + PATIENCE_MS;
 
 export const hasStarted = (world: World, tenant: TestTenant, jobId: string): Promise<JobRecord> =>
   world.until(tenant, jobId, (job) => job.agent_started_at !== undefined);
 
 /** Resolves when the agent has written this and a reader may see it. */
 export const hasWritten = (world: World, tenant: TestTenant, jobId: string, text: string): Promise<void> =>
-  eventually(async () => outputText(await world.events(tenant, jobId)).includes(text), 20_000);
+  eventually(async () => outputText(await world.events(tenant, jobId)).includes(text));
 
 /** Resolves when the process has ended. */
 export const hasDied = async (worker: Child): Promise<void> => {

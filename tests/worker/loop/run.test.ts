@@ -78,8 +78,9 @@ describe('a worker', () => {
     await eventually(() => isRunning('sleep 7772'));
     const asked = performance.now();
     expect((await world.cancel(tenant, jobId)).status).toBe(202);
-    const job = await world.until(tenant, jobId);
+    await eventually(async () => !(await isRunning('sleep 7772')));
     expect(performance.now() - asked).toBeLessThan(10_000);
+    const job = await world.until(tenant, jobId);
     expect(job).toMatchObject({ status: 'cancelled', failure: { code: 'cancelled' } });
     expect(await isRunning('sleep 7772')).toBe(false);
   });

@@ -9,7 +9,7 @@ import { outputBytes, readRawFromEvents } from '../../../shared/output/read-raw.
 import { REDACTED } from '../../../worker/output/redactor.ts';
 import { startLocalAws } from '../../harness/local-aws.ts';
 import type { LocalAws } from '../../harness/local-aws.ts';
-import { eventually } from '../launcher/probe.ts';
+import { eventually, PATIENCE_MS } from '../launcher/probe.ts';
 import { allEvents, outputStore, pipeOf, readableJob, testPipeline } from './fixture.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -59,7 +59,7 @@ describe('the output pipeline', () => {
       fc.asyncProperty(chunks, chunks, async (stdout, stderr) => {
         const pipeline = testPipeline(store);
         pipeline.attach(pipeOf(stdout), pipeOf(stderr));
-        const result = await pipeline.finish({ withinMs: 10_000 });
+        const result = await pipeline.finish({ withinMs: PATIENCE_MS });
         const events = await eventsOf(pipeline, result.lastEventId);
         const whole = (parts: (Uint8Array | string)[]): Buffer =>
           Buffer.concat(parts.map((part) => Buffer.from(part)));
@@ -80,7 +80,7 @@ describe('the output pipeline', () => {
     const pipeline = testPipeline(store);
     pipeline.emit({ type: 'status', status: 'running', attempt: 1 });
     pipeline.attach(pipeOf(['say he', 'llo\nnoise\n', 'done']), pipeOf(['warning\n']));
-    const result = await pipeline.finish({ withinMs: 10_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     const events = await eventsOf(pipeline, result.lastEventId);
     expect(events[0]).toMatchObject({ id: 1, type: 'status', status: 'running' });
     expect(events).toContainEqual(expect.objectContaining({ type: 'message', text: 'hello' }));
@@ -93,7 +93,7 @@ describe('the output pipeline', () => {
     const pipeline = testPipeline(store, { secrets: [secret] });
     const bytes = Buffer.from(`say ${secret}\nsay ${Buffer.from(secret).toString('base64')}\n`);
     pipeline.attach(pipeOf([...bytes].map((byte) => Uint8Array.of(byte))), pipeOf([secret]));
-    const result = await pipeline.finish({ withinMs: 10_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     const events = await eventsOf(pipeline, result.lastEventId);
     const everything = JSON.stringify(events) + (await object(result.rawLocation)).toString();
     expect(everything).not.toContain(secret);
@@ -113,21 +113,21 @@ describe('the output pipeline', () => {
     pipeline.attach(open, pipeOf([]));
     const running = readableJob(pipeline, { status: 'running' });
     let events: JobEvent[] = [];
-    for (let tries = 0; tries < 50 && events.length === 0; tries += 1) {
-      await Bun.sleep(100);
+    await eventually(async () => {
       events = await allEvents(store, running);
-    }
+      return events.length > 0;
+    });
     const raw = readRawFromEvents(store, running, () => Promise.resolve(running));
     expect(await new Response(raw.body).text()).toBe('say early\n');
     end();
-    await pipeline.finish({ withinMs: 10_000 });
+    await pipeline.finish({ withinMs: PATIENCE_MS });
     expect(events.map((event) => event.type)).toEqual(['stdout', 'message']);
   });
 
   test('marks output over the cap, keeps what is below it, and still learns the verdict', async () => {
     const pipeline = testPipeline(store, { capBytes: 1000 });
     pipeline.attach(pipeOf(['é'.repeat(499), 'xéx', 'more\n', 'done\n']), pipeOf(['and more']));
-    const result = await pipeline.finish({ withinMs: 10_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     const events = await eventsOf(pipeline, result.lastEventId);
     expect(result).toMatchObject({ truncated: true, lost: false, verdict: { ok: true } });
     expect(result.rawBytes).toBeLessThanOrEqual(1000);
@@ -140,7 +140,7 @@ describe('the output pipeline', () => {
   test('bounds events that are far larger than the output they come from', async () => {
     const pipeline = testPipeline(store, { capBytes: 20_000 });
     pipeline.attach(pipeOf(Array.from({ length: 3000 }, () => 'say\nsay \n')), pipeOf([]));
-    const result = await pipeline.finish({ withinMs: 10_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     const size = JSON.stringify(await eventsOf(pipeline, result.lastEventId)).length;
     expect(result.truncated).toBe(true);
     expect(size).toBeLessThan(4 * 20_000 + 1000);
@@ -151,7 +151,7 @@ describe('the output pipeline', () => {
     const block = crypto.getRandomValues(new Uint8Array(65536)).map((byte) => byte & 0x7f);
     pipeline.attach(pipeOf(Array.from({ length: 160 }, () => block)), pipeOf([]));
     await pipeline.drained();
-    const result = await pipeline.finish({ withinMs: 20_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     const raw = await object(result.rawLocation);
     expect(raw.length).toBe(160 * 65536);
     expect(raw.subarray(-65536).equals(Buffer.from(block))).toBe(true);
@@ -173,7 +173,7 @@ describe('the output pipeline', () => {
         fault: { kind: 'error_after', status: 503, code: 'SlowDown' },
       },
     ]);
-    const result = await pipeline.finish({ withinMs: 25_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     await aws.faults.clear();
     const events = await eventsOf(pipeline, result.lastEventId);
     expect(result.lost).toBe(false);
@@ -190,7 +190,7 @@ describe('the output pipeline', () => {
     await pipeline.drained();
     await Bun.sleep(1200);
     await aws.faults.clear();
-    const result = await pipeline.finish({ withinMs: 20_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     const events = await eventsOf(pipeline, result.lastEventId);
     const marks = events.filter((event) => event.type === 'status' && event.status === 'output_lost');
     expect(marks).toHaveLength(1);
@@ -207,12 +207,12 @@ describe('the output pipeline', () => {
     pipeline.attach(pipeOf(['say before\n']), pipeOf([]));
     await pipeline.drained();
     const running = readableJob(pipeline, { status: 'running' });
-    await eventually(async () => (await allEvents(store, running)).length === 2, 20_000);
-    await aws.faults.set([{ service: 's3', fault: { kind: 'hang', ms: 60_000 } }]);
+    await eventually(async () => (await allEvents(store, running)).length === 2);
+    await aws.faults.set([{ service: 's3', fault: { kind: 'hang', ms: 2 * PATIENCE_MS } }]);
     pipeline.emit({ type: 'message', text: 'after' });
     const started = performance.now();
     const result = await pipeline.finish({ withinMs: 1500 });
-    expect(performance.now() - started).toBeLessThan(9000);
+    expect(performance.now() - started).toBeLessThan(PATIENCE_MS / 2);
     expect(result).toMatchObject({ lost: true, rawLocation: null, lastEventId: 2 });
   });
 
@@ -232,8 +232,8 @@ describe('the output pipeline', () => {
     const pipeline = testPipeline(store);
     pipeline.attach(new ReadableStream<Uint8Array>({}), pipeOf(['say one\n']));
     const started = performance.now();
-    const result = await pipeline.finish({ withinMs: 10_000 });
-    expect(performance.now() - started).toBeLessThan(9000);
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
+    expect(performance.now() - started).toBeLessThan(PATIENCE_MS / 2);
     expect(result.rawBytes).toBe(8);
   });
 
@@ -247,7 +247,7 @@ describe('the output pipeline', () => {
     };
     const pipeline = testPipeline(store, { parser });
     pipeline.attach(pipeOf(['one\n', 'two\n']), pipeOf([]));
-    const result = await pipeline.finish({ withinMs: 10_000 });
+    const result = await pipeline.finish({ withinMs: PATIENCE_MS });
     expect((await object(result.rawLocation)).toString()).toBe('one\ntwo\n');
     expect(result.verdict).toBeNull();
   });

@@ -10,7 +10,7 @@ const [level, uidText, jobId, deadlineMs, locksRoot = ''] = process.argv.slice(2
 if (level !== 'uid' && level !== 'pid-namespace' && level !== 'process') throw new Error('which level?');
 const uid = uidText === 'null' ? null : Number(uidText);
 const isolation = await forcedIsolation(level);
-const watchdog = await startWatchdog(isolation, { locksRoot, marginMs: 1_500 });
+const watchdog = await startWatchdog(isolation, { locksRoot, marginMs: 6_000 });
 const guardedAt = Date.now();
 watchdog.guard({ uid, jobId: jobId ?? '' }, Number(deadlineMs));
 const script =

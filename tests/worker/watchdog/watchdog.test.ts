@@ -8,10 +8,11 @@ import { type KillTarget, killAll, listProcesses } from '../../../worker/launche
 import { launch } from '../../../worker/launcher/launch.ts';
 import { startWatchdog } from '../../../worker/watchdog/watchdog.ts';
 import { lockUid } from '../../../worker/workspace/lock.ts';
-import { eventually, freshUid, isolationOrReason, shellSpec } from '../launcher/probe.ts';
+import { eventually, freshUid, isolationOrReason, LONG_TEST_MS, shellSpec } from '../launcher/probe.ts';
 
 const LEVELS: IsolationLevel[] = ['uid', 'pid-namespace', 'process'];
-const TEST_TIMEOUT_MS = 30_000;
+/** Half of it is the margin of supervisor.ts: time for the kill, and before it for the start of the agent. */
+const DEADLINE_MS = 12_000;
 
 for (const level of LEVELS) {
   const offered = await isolationOrReason(level);
@@ -58,16 +59,16 @@ function sharedBehaviour(isolation: Isolation): void {
     'a stopped supervisor: everything is dead before the deadline',
     async () => {
       const target = targetOf(isolation);
-      const { child, watchdog, guardedAt } = await startSupervisor(isolation, target, 4_000);
+      const { child, watchdog, guardedAt } = await startSupervisor(isolation, target, DEADLINE_MS);
       child.kill('SIGSTOP');
       expect(await alive(target)).toBeGreaterThanOrEqual(21);
       await eventually(async () => (await alive(target)) === 0);
-      expect(Date.now() - guardedAt).toBeLessThan(4_000);
+      expect(Date.now() - guardedAt).toBeLessThan(DEADLINE_MS);
       child.kill('SIGCONT');
       child.kill('SIGKILL');
       await eventually(() => !isRunning(watchdog));
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -81,7 +82,7 @@ function sharedBehaviour(isolation: Isolation): void {
       await eventually(() => !isRunning(watchdog));
       await child.exited;
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 }
 
@@ -97,12 +98,12 @@ describe.skipIf(byUid === null)('the watchdog of a dead worker at level uid', ()
       const { child, watchdog } = await startSupervisor(byUid, target, 600_000);
       const unlock = await lockUid(locksRoot, target.uid ?? 0);
       child.kill('SIGKILL');
-      await eventually(() => !isRunning(watchdog), 10_000);
+      await eventually(() => !isRunning(watchdog));
       expect((await listProcesses(byUid, target)).length).toBeGreaterThanOrEqual(20);
       unlock?.();
       await killAll(byUid, target);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 });
 
@@ -124,7 +125,7 @@ describe('the watchdog', () => {
       await eventually(async () => (await alive(target)) === 0);
       await eventually(() => !isRunning(watchdog));
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -132,11 +133,11 @@ describe('the watchdog', () => {
     async () => {
       const target = targetOf(isolation);
       const watchdog = await startWatchdog(isolation, { locksRoot, marginMs: 100 });
-      watchdog.guard(target, 3_000);
+      watchdog.guard(target, 7_000);
       const agent = launch(isolation, shellSpec('sleep 777', target));
-      for (let renewal = 0; renewal < 5; renewal += 1) {
-        await Bun.sleep(700);
-        watchdog.guard(target, 3_000);
+      for (let renewal = 0; renewal < 4; renewal += 1) {
+        await Bun.sleep(2_000);
+        watchdog.guard(target, 7_000);
       }
       expect(await alive(target)).toBeGreaterThanOrEqual(1);
       await agent.exited;
@@ -145,7 +146,7 @@ describe('the watchdog', () => {
       await eventually(async () => (await alive(target)) === 0);
       await watchdog.close();
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -163,7 +164,7 @@ describe('the watchdog', () => {
       expect(await alive(target)).toBeGreaterThanOrEqual(1);
       await agent.terminate(0);
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -177,7 +178,7 @@ describe('the watchdog', () => {
       expect(await alive(target)).toBe(0);
       await agent.exited;
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 
   test(
@@ -188,6 +189,6 @@ describe('the watchdog', () => {
       await watchdog.exited;
       expect(() => watchdog.guard(targetOf(isolation), 1_000)).toThrow('the watchdog has ended');
     },
-    TEST_TIMEOUT_MS,
+    LONG_TEST_MS,
   );
 });

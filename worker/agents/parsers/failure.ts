@@ -4,7 +4,7 @@ const KEY_WORDS =
   /unauthori[sz]ed|unauthenticated|authentication_?error|(?:invalid|incorrect) api key|invalid_api_key|api key not valid|api_key_invalid/i;
 const RATE_WORDS = /rate.?limit|too many requests|resource.?exhausted|quota/i;
 const SERVER_WORDS =
-  /internal server error|server_error|overloaded|high demand|service unavailable|bad gateway|stream disconnected|error sending request|connection (?:refused|reset|error)|fetch failed/i;
+  /internal ?server ?error|server_error|overloaded|high demand|service ?unavailable|bad ?gateway|stream disconnected|error sending request|connection ?(?:refused|reset|error)|request timed out|fetch failed/i;
 
 /** `status 401`, `status: 429`, `"code":500`, `(401)`, `API Error: 500`. */
 const STATUS = /(?:\bstatus(?: code)?:?\s*|\bcode"?:\s*|\bAPI Error:\s*|\()([45]\d\d)\b/i;

@@ -1,5 +1,16 @@
 import type { AgentRow } from '../row.ts';
 
+/**
+ * Its retries go on for more than a minute, and no option shortens them: these add up to eight seconds. Then it
+ * starts as `python -m aider` does.
+ */
+const START = [
+  'import aider.coders.base_coder as coder, aider.models as models',
+  'coder.RETRY_TIMEOUT = models.RETRY_TIMEOUT = 4',
+  'from aider.main import main',
+  'main()',
+].join('; ');
+
 /** aider. https://aider.chat/docs/config/options.html */
 export const aider: AgentRow = {
   id: 'aider',
@@ -10,8 +21,8 @@ export const aider: AgentRow = {
   argv: [
     // Isolated: a workspace must not shadow aider's modules or set PYTHON variables.
     '-I',
-    '-m',
-    'aider',
+    '-c',
+    START,
     '--message-file',
     '{promptFile}',
     '--model',
