@@ -5,7 +5,10 @@ import { readLines } from './lines.ts';
 /** A process that `bun start` has spawned, whether it serves yet or not. */
 export type Spawned = {
   readonly name: string;
-  /** Resolves with the exit code when it ends, for whatever reason. */
+  /**
+   * Resolves with the exit code when it has ended, for whatever reason, and so has all that holds its output:
+   * a worker that had to be killed leaves a watchdog that still has its agent to kill.
+   */
   readonly exited: Promise<number>;
   /** SIGTERM, and SIGKILL when it does not end in time. */
   stop(graceMs: number): Promise<void>;

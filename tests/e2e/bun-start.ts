@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Credentials } from '../../cli/start/credentials.ts';
+import { livingOf, treeOf } from '../harness/process-table.ts';
 
 /** `bun start`, as a person runs it: a process, what it prints and what it leaves in its folder. */
 
@@ -15,7 +16,7 @@ export type BunStart = {
   readonly serving: Promise<void>;
   readonly exited: Promise<number>;
   /** The processes of the system: this one and all that descend from it. */
-  processes(): Promise<number[]>;
+  processes(): number[];
   signal(name: NodeJS.Signals): void;
 };
 
@@ -73,46 +74,28 @@ export function bunStart({ dataDir, args = [], env = {}, prefix = [] }: BunStart
 export const readCredentials = (dataDir: string): Credentials =>
   Credentials.assert(JSON.parse(readFileSync(join(dataDir, 'credentials.json'), 'utf8')));
 
-/** A process and its living descendants. */
-async function treeOf(root: number): Promise<number[]> {
-  const listing = await new Response(
-    Bun.spawn(['ps', '-eo', 'pid=,ppid='], { stdout: 'pipe' }).stdout,
-  ).text();
-  const rows = listing
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const tree = new Set([root]);
-  for (let size = 0; size < tree.size;) {
-    size = tree.size;
-    for (const [pid = 0, parent = 0] of rows) if (tree.has(parent)) tree.add(pid);
-  }
-  return [...tree];
-}
+/** Until the processes of a stopped system are dead: patience with a busy machine, not a promise. */
+const DEAD_WITHIN_MS = 60_000;
 
-/** Whether a process is there at all, a zombie included. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
-    throw error;
-  }
-}
-
-/** Waits until none of the processes is alive. Throws after `withinMs`. */
-export async function untilDead(pids: readonly number[], withinMs: number): Promise<void> {
-  const deadline = performance.now() + withinMs;
+/** Waits until none of the processes lives. Throws after a minute. */
+export async function untilDead(pids: readonly number[]): Promise<void> {
+  const deadline = performance.now() + DEAD_WITHIN_MS;
   for (;;) {
-    const alive = pids.filter(isAlive);
-    if (alive.length === 0) return;
-    if (performance.now() > deadline) throw new Error(`alive after ${withinMs} ms: ${alive.join(', ')}`);
-    await Bun.sleep(50);
+    const living = livingOf(pids);
+    if (living.length === 0) return;
+    if (performance.now() > deadline)
+      throw new Error(`alive after ${DEAD_WITHIN_MS} ms: ${living.join(', ')}`);
+    await Bun.sleep(100);
   }
 }
 
 /** `kill -9` of all of them; one may have ended by itself. */
 export function killAtOnce(pids: readonly number[]): void {
-  for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
 }

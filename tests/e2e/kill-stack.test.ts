@@ -100,11 +100,11 @@ const killSomewhere = async (clients: readonly TenantClient[], round: number): P
   const submitters = clients.map((tenant) => submitUntil(tenant, round, dead.signal));
   const afterMs = Math.round(Math.random() * KILL_WITHIN_MS);
   await Bun.sleep(afterMs);
-  const pids = await running.processes();
+  const pids = running.processes();
   dead.abort();
   killAtOnce(pids);
   await Promise.all(submitters);
-  await untilDead(pids, START_MS);
+  await untilDead(pids);
   console.log(`round ${round}: ${pids.length} processes killed after ${afterMs} ms of submissions`);
 };
 
