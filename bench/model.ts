@@ -23,6 +23,10 @@ export type BenchResult = {
   readonly targets: readonly Target[];
   /** What could not be measured here, and how to get it: a peer that is not installed. */
   readonly skipped: readonly { readonly what: string; readonly reason: string }[];
+  /** How often everything was measured, interleaved. */
+  readonly rounds?: number;
+  /** What was measured besides Outpost, by name: peers and their servers. */
+  readonly versions?: Readonly<Record<string, string>>;
 };
 
 /** A median over rounds with its spread; equal low and high mean one round. */
