@@ -18,48 +18,42 @@ export type FunctionSpec = {
   readonly concurrency?: number;
 };
 
-const WHOLE_TABLE = [
-  'GetItem',
-  'Query',
-  'PutItem',
-  'UpdateItem',
-  'DeleteItem',
-  'ConditionCheckItem',
-] as const;
-
-/** What createApiDeps reads, and what leaves an audit entry behind. */
-const CORE: Needs = {
-  platformSecrets: ['pepper'],
-  sends: ['audit'],
-  tables: { audit: ['PutItem', 'UpdateItem'] },
-};
+/** Every function's start reads the pepper. */
+const PEPPER = ['pepper'] as const;
 
 const API: Needs = {
-  ...CORE,
+  platformSecrets: PEPPER,
   tables: {
-    tenants: [...WHOLE_TABLE, 'BatchGetItem'],
-    jobs: WHOLE_TABLE,
-    audit: ['PutItem', 'UpdateItem', 'Query'],
+    tenants: [
+      'BatchGetItem',
+      'ConditionCheckItem',
+      'DeleteItem',
+      'GetItem',
+      'PutItem',
+      'Query',
+      'Query:directory',
+      'Query:keys-by-tenant',
+      'UpdateItem',
+    ],
+    jobs: ['GetItem', 'PutItem', 'Query', 'Query:by-status', 'UpdateItem'],
+    audit: ['PutItem', 'Query'],
   },
   sends: ['high', 'normal', 'low', 'audit'],
   measures: ['high', 'normal', 'low'],
   output: ['GetObject', 'ListBucket'],
+  // Never GetSecretValue: only the worker reads a provider key.
   tenantSecrets: [
     'CreateSecret',
     'DeleteSecret',
     'DescribeSecret',
-    'GetSecretValue',
     'PutSecretValue',
     'RestoreSecret',
     'RotateSecret',
     'TagResource',
-    'UpdateSecretVersionStage',
   ],
-  auditExport: ['GetObject'],
   rotates: true,
   bills: true,
   wakesWorkers: true,
-  runsDedicated: true,
 };
 
 export const FUNCTIONS = {
@@ -79,21 +73,25 @@ export const FUNCTIONS = {
   },
   authorizer: {
     about: 'Says who asks',
-    needs: { ...CORE, tables: { tenants: ['GetItem', 'UpdateItem'], audit: ['PutItem', 'UpdateItem'] } },
+    needs: {
+      platformSecrets: PEPPER,
+      tables: { tenants: ['GetItem'], audit: ['PutItem'] },
+      sends: ['audit'],
+    },
     memory: 1769,
     timeoutSeconds: 10,
     trigger: { kind: 'gateway' },
   },
   'audit-writer': {
     about: 'Writes the audit queue into the table',
-    needs: { ...CORE, sends: [], receives: ['audit'] },
+    needs: { platformSecrets: PEPPER, tables: { audit: ['PutItem'] }, isFedBy: 'audit' },
     memory: 512,
     timeoutSeconds: 60,
     trigger: { kind: 'queue', queue: 'audit', batch: 10 },
   },
   'access-log': {
     about: 'Turns what the gateway refused by itself into audit entries',
-    needs: CORE,
+    needs: { platformSecrets: PEPPER, tables: { audit: ['PutItem'] } },
     memory: 512,
     timeoutSeconds: 60,
     trigger: { kind: 'access-log' },
@@ -101,9 +99,9 @@ export const FUNCTIONS = {
   'audit-export': {
     about: 'Writes each day of the audit table to S3',
     needs: {
-      ...CORE,
-      tables: { tenants: ['GetItem', 'Query'], audit: ['Query', 'PutItem', 'UpdateItem'] },
-      auditExport: ['AbortMultipartUpload', 'GetObject', 'PutObject'],
+      platformSecrets: PEPPER,
+      tables: { tenants: ['Query:directory'], audit: ['Query'] },
+      auditExport: ['PutObject'],
     },
     memory: 1024,
     timeoutSeconds: 900,
@@ -113,9 +111,9 @@ export const FUNCTIONS = {
   'dead-letters': {
     about: 'Judges the dead letters of the job queues',
     needs: {
-      ...CORE,
-      tables: { tenants: WHOLE_TABLE, jobs: WHOLE_TABLE, audit: ['PutItem', 'UpdateItem'] },
-      sends: ['high', 'normal', 'low', 'audit'],
+      platformSecrets: PEPPER,
+      tables: { jobs: ['GetItem', 'UpdateItem'] },
+      sends: ['high', 'normal', 'low'],
       receives: ['dead'],
     },
     memory: 512,
@@ -127,9 +125,13 @@ export const FUNCTIONS = {
   sweeper: {
     about: 'Sends forgotten work again and wakes the workers',
     needs: {
-      ...CORE,
-      tables: { tenants: WHOLE_TABLE, jobs: WHOLE_TABLE, audit: ['PutItem', 'UpdateItem'] },
-      sends: ['high', 'normal', 'low', 'audit'],
+      platformSecrets: PEPPER,
+      tables: {
+        tenants: ['PutItem', 'Query:directory', 'UpdateItem'],
+        jobs: ['GetItem', 'Query:by-status', 'Query:unfinished', 'UpdateItem'],
+        audit: ['PutItem'],
+      },
+      sends: ['high', 'normal', 'low'],
       measures: ['high', 'normal', 'low'],
       tenantSecrets: ['DeleteSecret', 'DescribeSecret'],
       wakesWorkers: true,
@@ -142,9 +144,23 @@ export const FUNCTIONS = {
   'usage-reporter': {
     about: 'Alerts of quotas; reports the ledger to Stripe where it bills',
     needs: {
-      ...CORE,
+      platformSecrets: PEPPER,
       bills: true,
-      tables: { tenants: WHOLE_TABLE, audit: ['PutItem', 'UpdateItem'] },
+      tables: {
+        tenants: [
+          'ConditionCheckItem',
+          'DeleteItem',
+          'GetItem',
+          'PutItem',
+          'Query',
+          'Query:directory',
+          'Query:outbox',
+          'UpdateItem',
+        ],
+        // A change of plan that Stripe tells of counts the jobs of the time without a quota.
+        jobs: ['Query'],
+        audit: ['PutItem'],
+      },
     },
     memory: 512,
     timeoutSeconds: 300,
@@ -154,8 +170,9 @@ export const FUNCTIONS = {
   rotation: {
     about: 'Rotates a provider key in four steps',
     needs: {
-      ...CORE,
-      tenantSecrets: ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage'],
+      platformSecrets: PEPPER,
+      tables: { audit: ['PutItem'] },
+      tenantSecrets: ['DescribeSecret', 'GetSecretValue', 'UpdateSecretVersionStage'],
     },
     memory: 512,
     timeoutSeconds: 60,
@@ -169,12 +186,13 @@ export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 /** What a worker calls. */
 export const WORKER_NEEDS: Needs = {
   tables: {
-    tenants: WHOLE_TABLE,
-    jobs: WHOLE_TABLE,
-    audit: ['PutItem', 'UpdateItem'],
+    tenants: ['ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'],
+    jobs: ['GetItem', 'Query:parked', 'UpdateItem'],
+    audit: ['PutItem'],
   },
-  sends: ['high', 'normal', 'low', 'dead', 'audit'],
+  sends: ['high', 'normal', 'low', 'dead'],
   receives: ['high', 'normal', 'low'],
+  holdsMessages: true,
   output: ['AbortMultipartUpload', 'GetObject', 'ListBucket', 'PutObject'],
   tenantSecrets: ['GetSecretValue'],
   protectsTask: true,

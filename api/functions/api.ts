@@ -17,7 +17,10 @@ export const apiFunction = (streaming: boolean): LambdaFunction => ({
         : () => undefined;
     return serveGateway(createApp(deps), {
       streaming,
-      afterAnswer: (request, response) => (isAccepted(request, response) ? wake() : undefined),
+      // Lambda freezes a process between two requests, and a write under way with it.
+      afterAnswer: async (request, response) => {
+        await Promise.all([deps.keyUse.settled(), isAccepted(request, response) ? wake() : undefined]);
+      },
     });
   },
 });

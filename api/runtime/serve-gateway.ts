@@ -5,7 +5,7 @@ import { GatewayEvent, toRequest } from './gateway-event.ts';
 import type { Context, Handler } from './loop.ts';
 
 /** Told of each answered request; what it promises goes on after the answer. */
-export type AfterAnswer = (request: Request, response: Response) => Promise<void> | undefined;
+export type AfterAnswer = (request: Request, response: Response) => Promise<void>;
 
 /**
  * Serves the API to a gateway's events: whole answers to an HTTP API, streams to a function URL. Whom the HTTP
@@ -29,8 +29,7 @@ export function serveGateway(
       requestId: requestContext.requestId,
       caller: vouched,
     });
-    const later = options.afterAnswer(request, response);
-    if (later !== undefined) context.waitUntil(later);
+    context.waitUntil(options.afterAnswer(request, response));
     return options.streaming ? toStream(response) : toAnswer(response);
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FUNCTION_NAMES, type FunctionName } from '../../stacks/functions.ts';
 import type { ZipEntry } from '../../stacks/zip.ts';
@@ -15,24 +15,22 @@ export const builtFunctions = (): FunctionName[] =>
  */
 export async function bundleFunction(name: FunctionName, workFolder: string): Promise<ZipEntry[]> {
   const folder = mkdtempSync(join(workFolder, `${name}-`));
-  // Beside api/lambda.ts in spirit: the same entry for another function. Named alike in each, since the bytecode
-  // holds the path; inside the repository, since packages are resolved from there.
-  const entryFolder = join(ROOT, 'dist/.entry');
-  mkdirSync(entryFolder, { recursive: true });
-  const entry = join(entryFolder, 'index.ts');
-  writeFileSync(
-    entry,
-    [
-      `import { lambda } from '../../api/functions/${name}.ts';`,
-      `import { runFunction } from '../../api/runtime/run-function.ts';`,
-      'void runFunction(process.env, lambda);',
-      '',
-    ].join('\n'),
-  );
+  // Like api/lambda.ts for another function; held in memory, so that builds at once do not meet in one file. Named
+  // alike for each function, since the bytecode holds the name.
+  const entry = join(ROOT, 'api/function.ts');
+  const source = [
+    `import { lambda } from './functions/${name}.ts';`,
+    `import { runFunction } from './runtime/run-function.ts';`,
+    'void runFunction(process.env, lambda);',
+    '',
+  ].join('\n');
   try {
     const built = await Bun.build({
       entrypoints: [entry],
+      files: { [entry]: source },
+      root: ROOT,
       outdir: folder,
+      naming: 'index.js',
       target: 'bun',
       format: 'cjs',
       bytecode: true,
@@ -46,6 +44,5 @@ export async function bundleFunction(name: FunctionName, workFolder: string): Pr
     }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
-    rmSync(entryFolder, { recursive: true, force: true });
   }
 }

@@ -1,3 +1,4 @@
+import type { Use } from './call-uses.ts';
 import type { ServiceName } from './sigv4.ts';
 
 /** One call that reached local AWS, as a test counts it or derives an IAM action from it. */
@@ -7,6 +8,8 @@ export type RecordedCall = {
   readonly operation: string;
   /** Tables, queues, secrets, or `bucket/key prefix`. */
   readonly resources: readonly string[];
+  /** What IAM would be asked. */
+  readonly uses: readonly Use[];
   readonly request_bytes: number;
   readonly response_bytes: number;
   /** Absent when the connection was dropped without an answer. */

@@ -1,3 +1,4 @@
+import type { Use } from './call-uses.ts';
 import type { AwsError } from './errors.ts';
 import type { DeliveryFault } from './service.ts';
 import type { ServiceName, Verified } from './sigv4.ts';
@@ -10,6 +11,7 @@ export type Exchange = {
   readonly service: ServiceName;
   readonly operation: string;
   readonly resources: readonly string[];
+  readonly uses: readonly Use[];
   /** The parsed input of a JSON call; empty for REST. */
   readonly input: Record<string, unknown>;
   /** Does the work. Throws AwsError. */

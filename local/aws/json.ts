@@ -1,4 +1,5 @@
 import { resourcesOf } from './calls.ts';
+import { usesOf } from './call-uses.ts';
 import { AwsError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { JsonService } from './service.ts';
@@ -88,10 +89,12 @@ export function jsonExchange(
     });
   };
   const answer = (output: unknown): Response => respond(output, 200, {});
+  const resources = resourcesOf(input);
   return {
     service: dialect.service,
     operation,
-    resources: resourcesOf(input),
+    resources,
+    uses: usesOf(operation, input, resources),
     input: input ?? {},
     answer,
     refuse: (error) => respond(errorBody(error, dialect), error.status, dialect.errorHeaders(error)),

@@ -1,4 +1,5 @@
 import { s3Operation, s3Resource } from './calls.ts';
+import { usesOf } from './call-uses.ts';
 import { readPayload } from './chunked.ts';
 import type { AwsError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -6,10 +7,13 @@ import type { RestService } from './service.ts';
 
 /** Reads a request of S3: any request without an `x-amz-target`. */
 export function restExchange(service: RestService, request: Request, url: URL, raw: Uint8Array): Exchange {
+  const operation = s3Operation(request, url);
+  const resources = [s3Resource(url)];
   return {
     service: 's3',
-    operation: s3Operation(request, url),
-    resources: [s3Resource(url)],
+    operation,
+    resources,
+    uses: usesOf(operation, {}, resources),
     input: {},
     async run(verified) {
       const { body, trailers } = readPayload(request.headers, raw, verified);

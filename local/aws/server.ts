@@ -71,6 +71,7 @@ async function route(options: ServerOptions, request: Request): Promise<Response
     service: exchange.service,
     operation: exchange.operation,
     resources: exchange.resources,
+    uses: exchange.uses,
     request_bytes: body.byteLength,
     response_bytes: Number(response?.headers.get('content-length') ?? 0),
     ...(response === undefined ? {} : { status: response.status }),

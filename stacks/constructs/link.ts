@@ -5,6 +5,7 @@ import type { Deployment } from '../deployment.ts';
 import type { Settings } from '../settings.ts';
 import type { Statement } from './policy.ts';
 
+type IndexName = (typeof TABLES)[TableId]['indexes'][number]['name'];
 type TableAction =
   | 'BatchGetItem'
   | 'ConditionCheckItem'
@@ -12,6 +13,8 @@ type TableAction =
   | 'GetItem'
   | 'PutItem'
   | 'Query'
+  /** A query of this index; without a name, of the table itself. */
+  | `Query:${IndexName}`
   | 'UpdateItem';
 type SecretAction =
   | 'CreateSecret'
@@ -31,6 +34,10 @@ export type Needs = {
   readonly tables?: Readonly<Partial<Record<TableId, readonly TableAction[]>>>;
   readonly sends?: readonly QueueId[];
   readonly receives?: readonly QueueId[];
+  /** Keeps what it receives invisible for as long as it works on it. */
+  readonly holdsMessages?: true;
+  /** Lambda polls this queue in the function's name. */
+  readonly isFedBy?: QueueId;
   readonly measures?: readonly QueueId[];
   readonly output?: readonly (ObjectAction | 'ListBucket')[];
   readonly auditExport?: readonly ObjectAction[];
@@ -45,8 +52,6 @@ export type Needs = {
   readonly rotates?: true;
   /** Talks to Stripe, where the deployment bills. */
   readonly bills?: true;
-  /** Starts the tasks of dedicated tenants. */
-  readonly runsDedicated?: true;
   /** Limits output and provider keys to this tenant's. */
   readonly tenant?: string;
   readonly env?: Readonly<Partial<Record<VariableName, string>>>;
@@ -98,18 +103,25 @@ function tableStatements({ names }: Deployment, { tables = {} }: Needs): Stateme
     const actions = tables[id] ?? [];
     if (actions.length === 0) return [];
     const arn = names.tableArn(id);
-    const onItems = allow(
-      actions.map((action) => `dynamodb:${action}`),
-      [arn],
-    );
-    const indexes = actions.includes('Query') ? TABLES[id].indexes : [];
-    if (indexes.length === 0) return [onItems];
+    const indexes = actions.flatMap((action) => /^Query:(.+)$/.exec(action)?.[1] ?? []);
+    const onItems = actions.filter((action) => !action.includes(':'));
     return [
-      onItems,
-      allow(
-        ['dynamodb:Query'],
-        indexes.map(({ name }) => `${arn}/index/${name}`),
-      ),
+      ...(onItems.length === 0
+        ? []
+        : [
+            allow(
+              onItems.map((action) => `dynamodb:${action}`),
+              [arn],
+            ),
+          ]),
+      ...(indexes.length === 0
+        ? []
+        : [
+            allow(
+              ['dynamodb:Query'],
+              indexes.map((name) => `${arn}/index/${name}`),
+            ),
+          ]),
     ];
   });
 }
@@ -121,9 +133,12 @@ function queueStatements({ names }: Deployment, needs: Needs): Statement[] {
   };
   return [
     ...grant(['sqs:SendMessage'], needs.sends),
+    ...grant(['sqs:ReceiveMessage', 'sqs:DeleteMessage'], needs.receives),
+    ...grant(['sqs:ChangeMessageVisibility'], needs.holdsMessages === true ? needs.receives : []),
+    // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     ...grant(
-      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
-      needs.receives,
+      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+      needs.isFedBy === undefined ? [] : [needs.isFedBy],
     ),
     ...grant(['sqs:GetQueueAttributes'], needs.measures),
   ];
@@ -196,7 +211,6 @@ function taskStatements({ names, settings }: Deployment, needs: Needs): Statemen
   };
   const ecs = (resource: string): string =>
     `arn:aws:ecs:${settings.region}:${settings.accountId}:${resource}`;
-  const dedicated = settings.dedicatedTenants;
   return [
     ...(needs.wakesWorkers === true
       ? [allow(['ecs:DescribeServices', 'ecs:UpdateService'], [names.workerServiceArn])]
@@ -204,29 +218,8 @@ function taskStatements({ names, settings }: Deployment, needs: Needs): Statemen
     ...(needs.protectsTask === true
       ? [
           {
-            ...allow(['ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'], [ecs(`task/${names.cluster}/*`)]),
+            ...allow(['ecs:UpdateTaskProtection'], [ecs(`task/${names.cluster}/*`)]),
             Condition: inCluster,
-          },
-        ]
-      : []),
-    ...(needs.runsDedicated === true && dedicated.length > 0
-      ? [
-          {
-            ...allow(
-              ['ecs:RunTask'],
-              dedicated.map(({ id }) => ecs(`task-definition/${names.own('dedicated')}-${id}:*`)),
-            ),
-            Condition: inCluster,
-          },
-          {
-            ...allow(
-              ['iam:PassRole'],
-              dedicated
-                .map(({ id }) => dedicatedRole(names.environment, id))
-                .concat(names.own('worker-execution'))
-                .map((role) => `arn:aws:iam::${settings.accountId}:role/${role}`),
-            ),
-            Condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
           },
         ]
       : []),
@@ -237,12 +230,14 @@ function taskStatements({ names, settings }: Deployment, needs: Needs): Statemen
 export const dedicatedRole = (environment: string, tenantId: string): string =>
   `outpost-dedicated-${tenantId.slice(0, 23)}-${environment}`;
 
-/** The key behind tables and buckets, usable only through them. */
+/**
+ * The key behind tables and buckets, usable only through them. Secrets have the account's own key, which Secrets
+ * Manager uses by itself.
+ */
 function keyStatements({ settings, keyArn }: Deployment, needs: Needs): Statement[] {
   const services = [
     ...(needs.tables === undefined ? [] : ['dynamodb']),
     ...(needs.output === undefined && needs.auditExport === undefined ? [] : ['s3']),
-    ...(needs.tenantSecrets === undefined && needs.platformSecrets === undefined ? [] : ['secretsmanager']),
   ];
   if (services.length === 0) return [];
   return [

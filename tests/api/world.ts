@@ -17,7 +17,7 @@ export type World = TestTenant & { readonly params: PathParams };
 export type PathParams = Readonly<Record<'tenant_id' | 'job_id' | 'key_id' | 'name' | 'invoice_id', string>>;
 
 export async function createWorld(
-  api: TestApi,
+  api: Pick<TestApi, 'request'>,
   aws: Aws,
   options: Parameters<typeof createTestTenant>[1] = {},
 ): Promise<World> {
@@ -67,7 +67,7 @@ function bodyOf(route: Route): { body?: unknown } {
 
 /** A valid request to a route, as far as its path and body go. */
 export const callRoute = (
-  api: TestApi,
+  api: Pick<TestApi, 'request'>,
   route: Route,
   params: PathParams,
   options: { key?: string; headers?: Record<string, string> } = {},
