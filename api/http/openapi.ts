@@ -1,12 +1,13 @@
 import type { Type } from 'arktype';
-import type { ErrorCode } from '../../shared/errors.ts';
+import { ERROR_CODES, type ErrorCode, OutpostError } from '../../shared/errors.ts';
 import { API_KEY_PATTERN, ApiKey } from '../../shared/model/api-key.ts';
 import { AuditEntry } from '../../shared/model/audit-entry.ts';
 import { jsonSchemaOf } from '../../shared/model/json-schema.ts';
 import { JobEvent } from '../../shared/model/event.ts';
 import { Job } from '../../shared/model/job.ts';
 import { Tenant } from '../../shared/model/tenant.ts';
-import { STATUS_OF } from './problem.ts';
+import { ANSWER_EXAMPLES, EXAMPLE_REQUEST_ID, PARAMETER_EXAMPLES } from './examples.ts';
+import { problemBody, STATUS_OF, TITLES } from './problem.ts';
 import { Problem } from './problem-model.ts';
 import type { Route } from './route.ts';
 
@@ -32,6 +33,8 @@ export function openApiDocument(routes: readonly Route[], agents: readonly strin
     paths,
     components: {
       schemas: Object.fromEntries(Object.entries(MODELS).map(([name, model]) => [name, jsonSchema(model)])),
+      headers: HEADERS,
+      examples: Object.fromEntries(ERROR_CODES.map((code) => [code, problemExample(code)])),
       securitySchemes: {
         apiKey: {
           type: 'http',
@@ -42,6 +45,47 @@ export function openApiDocument(routes: readonly Route[], agents: readonly strin
     },
   };
 }
+
+/** Headers of answers that the document describes once. */
+const HEADERS = {
+  'x-request-id': {
+    description: 'Names this call in the audit log.',
+    required: true,
+    schema: { type: 'string' },
+    example: EXAMPLE_REQUEST_ID,
+  },
+  ratelimit: {
+    description: 'Requests that the key has left in this minute, and seconds until the next.',
+    schema: { type: 'string', pattern: '^"key";r=\\d+;t=\\d+$' },
+    example: '"key";r=994;t=37',
+  },
+  'ratelimit-policy': {
+    description: 'Requests that the key may send in a window of so many seconds.',
+    schema: { type: 'string', pattern: '^"key";q=\\d+;w=60$' },
+    example: '"key";q=1000;w=60',
+  },
+  'retry-after': {
+    description: 'Seconds to wait before trying again.',
+    schema: { type: 'string', pattern: '^\\d+$' },
+    example: '37',
+  },
+  'www-authenticate': {
+    description: 'How to authenticate.',
+    required: true,
+    schema: { type: 'string' },
+    example: 'Bearer realm="outpost"',
+  },
+  'idempotency-replayed': {
+    description: 'Present when this is the answer to an earlier request with the same Idempotency-Key.',
+    schema: { const: 'true' },
+    example: 'true',
+  },
+} as const;
+
+const problemExample = (code: ErrorCode): Json => ({
+  summary: TITLES[code],
+  value: problemBody(new OutpostError(code, `${TITLES[code]}.`), EXAMPLE_REQUEST_ID),
+});
 
 /** The JSON Schema of a model, without the dialect line that OpenAPI 3.1 implies. */
 function jsonSchema(model: Type): Json {
@@ -68,7 +112,7 @@ function operation(route: Route, agents: readonly string[]): Json {
       ...objectParameters(route.query, 'query'),
       ...headers(route),
     ],
-    ...(route.body === undefined ? {} : { requestBody: requestBody(route, route.body, agents) }),
+    ...requestBody(route, agents),
     responses: responses(route),
   };
 }
@@ -84,8 +128,12 @@ function objectParameters(model: Type | undefined, where: 'path' | 'query'): Jso
     in: where,
     required: where === 'path' || required.includes(name),
     schema,
+    ...parameterExample(name),
   }));
 }
+
+const parameterExample = (name: string): Json =>
+  name in PARAMETER_EXAMPLES ? { example: PARAMETER_EXAMPLES[name] } : {};
 
 function headers(route: Route): Json[] {
   const named = Object.entries(route.requestHeaders ?? {}).map(([name, description]) => ({
@@ -94,6 +142,7 @@ function headers(route: Route): Json[] {
     required: false,
     description,
     schema: { type: 'string' },
+    ...parameterExample(name),
   }));
   if (route.mutation === undefined) return named;
   return [
@@ -104,11 +153,22 @@ function headers(route: Route): Json[] {
       required: false,
       description: 'Makes a repetition safe for 24 hours: the same answer again, and nothing happens twice.',
       schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+      ...parameterExample('idempotency-key'),
     },
   ];
 }
 
-function requestBody(route: Route, model: Type, agents: readonly string[]): Json {
+function requestBody(route: Route, agents: readonly string[]): Json {
+  if (route.rawBody !== undefined) {
+    const json = { schema: { type: 'object' }, example: route.example };
+    return {
+      requestBody: { description: route.rawBody, required: true, content: { 'application/json': json } },
+    };
+  }
+  return route.body === undefined ? {} : { requestBody: parsedBody(route, route.body, agents) };
+}
+
+function parsedBody(route: Route, model: Type, agents: readonly string[]): Json {
   const schema = jsonSchema(model) as { properties?: Record<string, Json> };
   // Which agents are offered is configuration, so the model itself cannot say it.
   if (schema.properties?.['agent'] !== undefined) schema.properties['agent'] = { enum: agents };
@@ -120,9 +180,18 @@ function requestBody(route: Route, model: Type, agents: readonly string[]): Json
   };
 }
 
-const REQUEST_ID_HEADER = {
-  'x-request-id': { description: 'Names this call in the audit log.', schema: { type: 'string' } },
-};
+/** The headers of HEADERS that an answer may carry. */
+function commonHeaders(route: Route, status: number): Json {
+  const isWrite = route.mutation === true;
+  const names: (keyof typeof HEADERS)[] = [
+    'x-request-id',
+    ...(route.access === 'public' || status === 401 ? [] : (['ratelimit', 'ratelimit-policy'] as const)),
+    ...(status === 401 ? (['www-authenticate'] as const) : []),
+    ...(status === 429 || status === 503 || (status === 409 && isWrite) ? (['retry-after'] as const) : []),
+    ...(isWrite && status < 300 ? (['idempotency-replayed'] as const) : []),
+  ];
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+}
 
 function responses(route: Route): Json {
   const answers = Object.entries(route.answers).map(([status, answer]): [string, Json] => [
@@ -130,7 +199,7 @@ function responses(route: Route): Json {
     {
       description: answer.description,
       headers: {
-        ...REQUEST_ID_HEADER,
+        ...commonHeaders(route, Number(status)),
         ...Object.fromEntries(
           Object.entries(answer.headers ?? {}).map(([name, description]) => [
             name,
@@ -138,28 +207,36 @@ function responses(route: Route): Json {
           ]),
         ),
       },
-      ...content(answer.schema, answer.contentType),
+      ...content(answer, ANSWER_EXAMPLES[route.operationId]?.[Number(status)]),
     },
   ]);
-  const problems = new Map<number, ErrorCode[]>();
-  for (const code of errorsOf(route)) {
-    problems.set(STATUS_OF[code], [...(problems.get(STATUS_OF[code]) ?? []), code]);
-  }
+  const problems = Map.groupBy(errorsOf(route), (code) => STATUS_OF[code]);
   const errors = [...problems].map(([status, codes]): [string, Json] => [
     String(status),
     {
       description: codes.join(', '),
-      headers: REQUEST_ID_HEADER,
-      content: { 'application/problem+json': { schema: reference(Problem) } },
+      headers: commonHeaders(route, status),
+      content: {
+        'application/problem+json': {
+          schema: reference(Problem),
+          examples: Object.fromEntries(
+            codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]),
+          ),
+        },
+      },
     },
   ]);
   return Object.fromEntries([...answers, ...errors]);
 }
 
-function content(schema: Type | undefined, contentType = 'application/json'): Json {
+function content(
+  { schema, contentType = 'application/json' }: { schema?: Type; contentType?: string },
+  example: unknown,
+): Json {
   if (schema === undefined && contentType === 'application/json') return {};
+  const shape = schema === undefined ? { type: 'string' } : reference(schema);
   return {
-    content: { [contentType]: { schema: schema === undefined ? { type: 'string' } : reference(schema) } },
+    content: { [contentType]: { schema: shape, ...(example === undefined ? {} : { example }) } },
   };
 }
 

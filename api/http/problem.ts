@@ -1,5 +1,8 @@
 import type { RateState } from '../rate-limiter.ts';
 import { type ErrorCode, OutpostError } from '../../shared/errors.ts';
+import type { Problem } from './problem-model.ts';
+
+type ProblemBody = typeof Problem.infer;
 
 /** What HTTP makes of each error. The only place that knows. */
 export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
@@ -23,7 +26,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   billing_off: 503,
 };
 
-const TITLES: Readonly<Record<ErrorCode, string>> = {
+export const TITLES: Readonly<Record<ErrorCode, string>> = {
   invalid_request: 'The request is not valid',
   unauthenticated: 'No valid API key',
   quota_exceeded: 'The quota of this period is used up',
@@ -52,18 +55,23 @@ export function problemResponse(error: OutpostError, requestId: string): Respons
   if (facts.retryAfterSeconds !== undefined) headers.set('retry-after', String(facts.retryAfterSeconds));
   if (facts.allow !== undefined) headers.set('allow', facts.allow.join(', '));
   if (facts.rate !== undefined) setRateHeaders(headers, facts.rate);
-  const body = {
+  const body = problemBody(error, requestId);
+  return new Response(JSON.stringify(body), { status: STATUS_OF[errorCode], headers });
+}
+
+/** The document of a problem: everything but its headers. */
+export function problemBody({ errorCode, message, facts }: OutpostError, requestId: string): ProblemBody {
+  return {
     type: `urn:outpost:problem:${errorCode}`,
     title: TITLES[errorCode],
     status: STATUS_OF[errorCode],
-    detail: error.message,
+    detail: message,
     code: errorCode,
     request_id: requestId,
-    ...(facts.errors === undefined ? {} : { errors: facts.errors }),
+    ...(facts.errors === undefined ? {} : { errors: [...facts.errors] }),
     ...(facts.resetsAt === undefined ? {} : { resets_at: facts.resetsAt }),
     ...(facts.upgradeUrl === undefined ? {} : { upgrade_url: facts.upgradeUrl }),
   };
-  return new Response(JSON.stringify(body), { status: STATUS_OF[errorCode], headers });
 }
 
 /** IETF draft-ietf-httpapi-ratelimit-headers: what is left of the minute, and the policy. */

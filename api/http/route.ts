@@ -62,6 +62,8 @@ export type RouteSpec<P, Q, B> = {
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** What the body is, where the handler takes it as it came; `example` is one. */
+  readonly rawBody?: string;
   /** Request headers that it reads, for the document. */
   readonly requestHeaders?: Readonly<Record<string, string>>;
   /** Changes state: takes Idempotency-Key, and is audited within its transaction. */

@@ -154,7 +154,13 @@ export const invoiceCsv = route({
   access: 'billing:read',
   action: 'billing.invoice_jobs',
   params: type({ invoice_id: /^in_[A-Za-z0-9]{1,64}$/ }),
-  answers: { 200: { description: 'job_id, agent, billable_at.', contentType: 'text/csv' } },
+  answers: {
+    200: {
+      description: 'job_id, agent, billable_at.',
+      contentType: 'text/csv',
+      headers: { 'content-disposition': 'The name of the file.' },
+    },
+  },
   errors: ['billing_off', 'not_found'],
   handle: async ({ deps, caller, params }) =>
     new Response(await invoiceJobs(deps, caller, params.invoice_id), {
@@ -196,6 +202,8 @@ export const webhook = route({
   access: 'public',
   action: 'billing.webhook',
   requestHeaders: { 'stripe-signature': 'Stripe’s signature.' },
+  rawBody: 'An event, signed by its very bytes.',
+  example: { id: 'evt_Sample', object: 'event', type: 'customer.subscription.updated' },
   answers: {
     200: {
       description: 'It is done, was done before, or is none of ours.',

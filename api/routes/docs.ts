@@ -25,6 +25,14 @@ const CONTENT_SECURITY_POLICY =
 
 /** The document and its interactive page, made from the routes that they describe (themselves included). */
 export function docsRoutes(routes: () => readonly Route[]): Route[] {
+  // Anybody may ask for it, and making it takes milliseconds.
+  const made = new Map<string, string>();
+  const documentFor = (agents: readonly string[]): string => {
+    const key = agents.join();
+    const text = made.get(key) ?? JSON.stringify(openApiDocument(routes(), agents));
+    made.set(key, text);
+    return text;
+  };
   return [
     route({
       method: 'GET',
@@ -36,11 +44,10 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       unaudited: true,
       action: 'service.openapi',
       answers: { 200: { description: 'OpenAPI 3.1.', schema: type('object') } },
-      handle: async ({ deps }) => ({
-        status: 200,
-        body: openApiDocument(routes(), deps.settings.agents),
-        headers: { 'cache-control': 'public, max-age=300' },
-      }),
+      handle: async ({ deps }) =>
+        new Response(documentFor(deps.settings.agents), {
+          headers: { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' },
+        }),
     }),
     route({
       method: 'GET',
@@ -51,7 +58,13 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       access: 'public',
       unaudited: true,
       action: 'service.docs',
-      answers: { 200: { description: 'The page.', contentType: 'text/html' } },
+      answers: {
+        200: {
+          description: 'The page.',
+          contentType: 'text/html',
+          headers: { 'content-security-policy': 'It runs its own scripts alone.' },
+        },
+      },
       handle: async () =>
         new Response(PAGE, {
           headers: {

@@ -118,7 +118,11 @@ export const output = route({
   requestHeaders: { range: 'One range of bytes, for example `bytes=0-999`.' },
   answers: {
     200: { description: 'The output.', contentType: 'text/plain' },
-    206: { description: 'The range.', contentType: 'text/plain' },
+    206: {
+      description: 'The range.',
+      contentType: 'text/plain',
+      headers: { 'content-range': 'Which bytes of how many.', 'accept-ranges': 'bytes' },
+    },
     307: { description: 'Where to fetch it.', headers: { location: 'A presigned URL.' } },
   },
   errors: ['not_found', 'output_not_ready', 'range_not_satisfiable'],

@@ -31,7 +31,7 @@ const get = (path: string, headers: Record<string, string> = {}): Promise<Respon
 
 /** Sends a body as it is, however wrong. */
 const raw = (body: BodyInit, headers: Record<string, string> = {}, path = '/jobs'): Promise<Response> =>
-  fetch(`${api.endpoint}${path}`, {
+  api.fetch(path, {
     method: 'POST',
     headers: { authorization: `Bearer ${world.apiKey}`, 'content-type': 'application/json', ...headers },
     body,
@@ -103,7 +103,7 @@ describe('a Content-Type that is not JSON', () => {
 
   test('is refused when there is none', async () => {
     const body = new Uint8Array(new TextEncoder().encode(JSON.stringify(JOB)));
-    const answer = await fetch(`${api.endpoint}/jobs`, {
+    const answer = await api.fetch('/jobs', {
       method: 'POST',
       headers: { authorization: `Bearer ${world.apiKey}` },
       body,

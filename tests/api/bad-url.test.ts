@@ -62,7 +62,7 @@ describe('a path', () => {
     ['OPTIONS', '/jobs', 405],
     ['PROPFIND', '/jobs', 405],
   ])('that no route answers is a problem, too: %s %s', async (method, path, status) => {
-    const answer = await fetch(`${api.endpoint}${path}`, { method });
+    const answer = await api.fetch(path, { method });
     await refused(answer, status, status === 404 ? 'not_found' : 'method_not_allowed');
   });
 

@@ -59,7 +59,7 @@ async function write(held: Held, first: number, last: number, data = 'line'): Pr
 }
 
 const follow = (jobId: string, lastEventId?: number, signal?: AbortSignal): Promise<Response> =>
-  fetch(`${api.endpoint}/jobs/${jobId}/events`, {
+  api.fetch(`/jobs/${jobId}/events`, {
     headers: {
       authorization: `Bearer ${tenant.apiKey}`,
       ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),

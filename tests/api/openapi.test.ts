@@ -14,16 +14,18 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 
 /** The document is well formed, the running app and it agree in both directions, and the copies are current. */
 
+type Content = { schema?: object; example?: unknown; examples?: Record<string, { $ref: string }> };
+
 type Operation = {
   operationId: string;
   tags: string[];
   summary: string;
   security: unknown[];
-  parameters: { name: string; in: string; required: boolean; schema: object }[];
+  parameters: { name: string; in: string; required: boolean; schema: object; example?: unknown }[];
   requestBody?: { required: boolean; content: Record<string, { schema: object; example?: unknown }> };
   responses: Record<
     string,
-    { description: string; headers?: object; content?: Record<string, { schema?: object }> }
+    { description: string; headers?: Record<string, unknown>; content?: Record<string, Content> }
   >;
 };
 
@@ -31,6 +33,8 @@ const PATHS = DOCUMENT['paths'] as Record<string, Record<string, Operation>>;
 const OPERATIONS = Object.entries(PATHS).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );
+
+const COMPONENTS = DOCUMENT['components'] as Record<string, Record<string, { value?: unknown }>>;
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema({ $id: 'openapi', ...DOCUMENT });
@@ -67,11 +71,11 @@ describe('the document', () => {
 
   test('has only references that lead somewhere', () => {
     const text = JSON.stringify(DOCUMENT);
-    const references = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
-    expect(references.length).toBeGreaterThan(0);
-    const { schemas } = DOCUMENT['components'] as { schemas: object };
-    for (const name of references) expect(Object.keys(schemas)).toContain(name ?? '');
-    expect(text.match(/"\$ref":"(?!#\/components\/schemas\/)/)).toBeNull();
+    const references = [...text.matchAll(/"\$ref":"#\/components\/(\w+)\/([\w-]+)"/g)];
+    expect(new Set(references.map(([, kind]) => kind))).toEqual(new Set(['schemas', 'headers', 'examples']));
+    for (const [, kind = '', name = ''] of references)
+      expect(Object.keys(COMPONENTS[kind] ?? {})).toContain(name);
+    expect(text.match(/"\$ref":/g)).toHaveLength(references.length);
   });
 
   test('has only valid JSON Schemas', () => {
@@ -112,6 +116,54 @@ describe('the document', () => {
       });
       expect(ajv.validate(body?.schema ?? false, body?.example)).toBe(true);
     }
+  });
+
+  test('has a valid example of every parameter and every header', () => {
+    for (const { operation } of OPERATIONS) {
+      for (const { name, schema, example } of operation.parameters) {
+        expect({
+          id: operation.operationId,
+          name,
+          valid: example !== undefined && ajv.validate(schema, example),
+        }).toEqual({ id: operation.operationId, name, valid: true });
+      }
+    }
+    for (const header of Object.values(COMPONENTS['headers'] ?? {}) as Content[]) {
+      expect(ajv.validate(header.schema ?? false, header.example)).toBe(true);
+    }
+  });
+
+  test('has a valid example of every answer, refusals included', () => {
+    const shown = new Set<string>();
+    for (const { path, method, operation } of OPERATIONS) {
+      for (const [status, answer] of Object.entries(operation.responses)) {
+        for (const [contentType, { example, examples }] of Object.entries(answer.content ?? {})) {
+          // A page and its files are shown by themselves.
+          if (['text/html', '*/*'].includes(contentType)) continue;
+          const names = Object.values(examples ?? {}).map(({ $ref }) => $ref.split('/').at(-1) ?? '');
+          const values =
+            example === undefined ? names.map((name) => COMPONENTS['examples']?.[name]?.value) : [example];
+          const where = `${method} ${path} ${status}`;
+          expect({ where, examples: values.length }).not.toEqual({ where, examples: 0 });
+          const pointer = ['paths', path, method, 'responses', status, 'content', contentType, 'schema']
+            .map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
+            .join('/');
+          const validate = ajv.getSchema(`openapi#/${pointer}`);
+          for (const value of values)
+            expect({ where, valid: validate?.(value) }).toEqual({ where, valid: true });
+          for (const name of names) {
+            shown.add(name);
+            expect(answer.description.split(', ')).toContain(name);
+            expect(COMPONENTS['examples']?.[name]?.value).toMatchObject({
+              code: name,
+              status: Number(status),
+            });
+          }
+        }
+      }
+    }
+    // A method that a path does not have belongs to no operation.
+    expect([...shown, 'method_not_allowed'].toSorted()).toEqual([...ERROR_CODES].toSorted());
   });
 
   test('takes an Idempotency-Key on every write, and nowhere else', () => {

@@ -2,6 +2,7 @@ import { type App, createApp } from '../../api/app.ts';
 import { type ApiDeps, createApiDeps, readApiEnv } from '../../api/deps.ts';
 import type { Origin } from '../../api/http/origin.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
+import { checkAnswer } from '../harness/contract.ts';
 import type { LocalAws } from '../harness/local-aws.ts';
 import { awsOf, outpostEnv } from '../harness/outpost.ts';
 
@@ -32,7 +33,7 @@ export async function createInProcess(
   return { deps, lines, request: (method, path, options) => send(app, method, path, options) };
 }
 
-function send(
+async function send(
   app: App,
   method: string,
   path: string,
@@ -47,5 +48,7 @@ function send(
     },
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
-  return app(request, { sourceIp: '203.0.113.9', ...options.origin });
+  const answer = await app(request, { sourceIp: '203.0.113.9', ...options.origin });
+  await checkAnswer(method, path, answer);
+  return answer;
 }

@@ -13,6 +13,7 @@ import { syncAt } from '../../shared/store/billing/sync-due.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import { changeTenant } from '../../shared/store/tenants/tenant-writes.ts';
 import { transact } from '../../shared/store/transact.ts';
+import { checkAnswer } from '../harness/contract.ts';
 import type { LocalAws } from '../harness/local-aws.ts';
 import { awsOf, createTestTenant, outpostEnv, type TestTenant } from '../harness/outpost.ts';
 import { createFakeClock, type FakeClock } from '../limits/fake-clock.ts';
@@ -135,7 +136,7 @@ async function configure(
   return { config, secret };
 }
 
-function send(app: App, method: string, path: string, options: RequestOptions = {}): Promise<Response> {
+async function send(app: App, method: string, path: string, options: RequestOptions = {}): Promise<Response> {
   const body = typeof options.body === 'string' ? options.body : JSON.stringify(options.body);
   const request = new Request(`http://api.test${path}`, {
     method,
@@ -146,7 +147,9 @@ function send(app: App, method: string, path: string, options: RequestOptions = 
     },
     ...(options.body === undefined ? {} : { body }),
   });
-  return app(request, { sourceIp: '203.0.113.7' });
+  const answer = await app(request, { sourceIp: '203.0.113.7' });
+  await checkAnswer(method, path, answer);
+  return answer;
 }
 
 async function deliver(

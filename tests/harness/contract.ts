@@ -23,10 +23,13 @@ export async function checkAnswer(method: string, path: string, answer: Response
     template && (DOCUMENT['paths'] as Record<string, Content>)[template]?.[method.toLowerCase()];
   if (template === undefined || operation === undefined || operation === '') return;
   const where = `${method} ${template} -> ${answer.status}`;
-  const responses = (operation as { responses: Record<string, { content?: Content }> }).responses;
+  const { responses, security } = operation as {
+    responses: Record<string, { content?: Content; headers?: Content }>;
+    security: unknown[];
+  };
   const documented = responses[String(answer.status)];
   if (documented === undefined) throw new Error(`${where} is not documented: ${await answer.clone().text()}`);
-  if (answer.headers.get('x-request-id') === null) throw new Error(`${where} has no x-request-id`);
+  checkHeaders(where, answer, documented.headers ?? {}, security.length > 0);
   const contentType = answer.headers.get('content-type')?.split(';')[0] ?? '';
   const contents = Object.keys(documented.content ?? {});
   if (contents.length === 0) return;
@@ -39,6 +42,32 @@ export async function checkAnswer(method: string, path: string, answer: Response
   if (validate === undefined) throw new Error(`${where}: no schema at ${reference}`);
   if (validate(await answer.clone().json()) !== true) {
     throw new Error(`${where} does not match the document: ${ajv.errorsText(validate.errors)}`);
+  }
+}
+
+/** What HTTP itself is made of, and what every answer of ours has. */
+const GENERAL = new Set(
+  'cache-control connection content-length content-type date keep-alive transfer-encoding x-content-type-options'.split(
+    ' ',
+  ),
+);
+
+/** Headers and the document agree both ways; one behind a key tells its limit, unless the limiter was not reached. */
+function checkHeaders(where: string, answer: Response, documented: Content, hasKey: boolean): void {
+  for (const name of answer.headers.keys()) {
+    if (!GENERAL.has(name) && !(name in documented))
+      throw new Error(`${where}: the header ${name} is not documented`);
+  }
+  const { headers } = DOCUMENT['components'] as {
+    headers: Record<string, { required?: boolean; schema: object }>;
+  };
+  for (const [name, { required, schema }] of Object.entries(headers)) {
+    const value = answer.headers.get(name);
+    const always = required === true || (name.startsWith('ratelimit') && hasKey && answer.status < 500);
+    if (value === null && always && name in documented) throw new Error(`${where} has no ${name}`);
+    if (value === null) continue;
+    const isValid: boolean = ajv.compile(schema)(value);
+    if (!isValid) throw new Error(`${where}: ${name} is ${value}`);
   }
 }
 

@@ -83,6 +83,8 @@ export type TestApi = Child & {
     path: string,
     options?: { key?: string; body?: unknown; headers?: Record<string, string> },
   ): Promise<Response>;
+  /** fetch of a path, its answer held to the document in the same way: for bodies and signals as they are. */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
 };
 
 /** tests/runtime/gateway.ts here runs the same tests through API Gateway's events. */
@@ -91,10 +93,16 @@ const API_ENTRY = process.env['OUTPOST_TEST_API_ENTRY'] ?? 'api/serve.ts';
 /** The API as a process of its own, over real HTTP. */
 export async function startApi(aws: LocalAws, env: Record<string, string> = {}): Promise<TestApi> {
   const child = await startChild(API_ENTRY, { ...outpostEnv(aws), PORT: '0', ...env });
+  const checked = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const answer = await fetch(`${child.endpoint}${path}`, init);
+    await checkAnswer(init.method ?? 'GET', path, answer);
+    return answer;
+  };
   return {
     ...child,
-    request: async (method, path, options = {}) => {
-      const answer = await fetch(`${child.endpoint}${path}`, {
+    fetch: checked,
+    request: (method, path, options = {}) =>
+      checked(path, {
         method,
         redirect: 'manual',
         headers: {
@@ -105,10 +113,7 @@ export async function startApi(aws: LocalAws, env: Record<string, string> = {}):
         ...(options.body === undefined
           ? {}
           : { body: typeof options.body === 'string' ? options.body : JSON.stringify(options.body) }),
-      });
-      await checkAnswer(method, path, answer);
-      return answer;
-    },
+      }),
   };
 }
 

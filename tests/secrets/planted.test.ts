@@ -14,6 +14,7 @@ import { hashApiKey } from '../../shared/hash.ts';
 import { newUuid, randomHex } from '../../shared/ids.ts';
 import { WORKER_RUNTIME_ENV } from '../../worker/runtime-env.ts';
 import { auditBacklog, retryAuditSoon, scanTable } from '../audit/entries.ts';
+import { checkAnswer } from '../harness/contract.ts';
 import { type LoggedProcess, startLogged } from './logged-process.ts';
 import { findings, type Place, type Planted, processes, secretsIn } from './search.ts';
 
@@ -88,6 +89,7 @@ async function call(method: string, path: string, options: Options = {}): Promis
     },
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
+  await checkAnswer(method, path, answer);
   const text = await answer.text();
   const isJson = answer.headers.get('content-type')?.includes('json') === true;
   const body: Record<string, unknown> = isJson ? JSON.parse(text) : { text };
