@@ -1,12 +1,11 @@
 import { figureOf } from '../framework/figures.ts';
 import { SH } from '../measure/agents.ts';
-import { clientOf, runJob } from '../measure/client.ts';
+import { clientOf } from '../measure/client.ts';
 import { cpuMs, peakRssMib, rssMib } from '../measure/proc.ts';
 import type { Server } from '../measure/start-process.ts';
-import { until } from '../measure/until.ts';
 import type { World } from '../measure/world.ts';
 import type { Table, Target } from '../model.ts';
-import { attemptsOf } from './attempts.ts';
+import { runLogged } from './attempts.ts';
 
 const MIB = 1024 ** 2;
 const RSS_LIMIT_MIB = 150;
@@ -44,10 +43,7 @@ export async function measureFlood(
       if (worker === undefined) throw new Error('no worker');
       idle.push(rssMib(worker.pid));
       const cpuBefore = cpuMs(worker.pid);
-      await runJob(client, { agent: SH.id, command: script(bytes) });
-      await until('the line of the attempt', () => attemptsOf([worker]).length === 1);
-      const attempt = attemptsOf([worker]).at(-1);
-      if (attempt === undefined) throw new Error('the worker logged no attempt');
+      const attempt = await runLogged(worker, client, { agent: SH.id, command: script(bytes) });
       rates.push(bytes / MIB / (attempt.runMs / 1000));
       memory.push(peakRssMib(worker.pid));
       cpu.push((cpuMs(worker.pid) - cpuBefore) / size.mebibytes);
