@@ -43,7 +43,9 @@ export function createRateLimiter(store: Store): RateLimiter {
   const bucketOf = (keyId: string, minute: number): Bucket => {
     const known = buckets.get(keyId);
     if (known?.minute === minute) return known;
-    if (buckets.size >= MAX_KEYS) dropOlderThan(buckets, minute);
+    // Set anew, not replaced: so the map's order is that of the minutes.
+    buckets.delete(keyId);
+    if (buckets.size >= MAX_KEYS) makeRoom(buckets, minute);
     const fresh: Bucket = { minute, tokens: 0, nextLease: 1, granted: 0, leasing: undefined };
     buckets.set(keyId, fresh);
     return fresh;
@@ -123,8 +125,15 @@ const exceeded = (limit: number, resetSeconds: number): OutpostError =>
     rate: { limit, remaining: 0, resetSeconds },
   });
 
-function dropOlderThan(buckets: Map<string, Bucket>, minute: number): void {
+/**
+ * Forgets the buckets of past minutes, or the oldest one when all are of this minute: its tokens are stranded,
+ * and its key's next request leases anew.
+ */
+function makeRoom(buckets: Map<string, Bucket>, minute: number): void {
+  let left = 1;
   for (const [keyId, bucket] of buckets) {
-    if (bucket.minute < minute) buckets.delete(keyId);
+    if (bucket.minute >= minute && left <= 0) return;
+    buckets.delete(keyId);
+    left -= 1;
   }
 }

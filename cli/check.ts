@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { installPeerPackages } from './peer-packages.ts';
 import { installStackPackages } from './stack-packages.ts';
 
 /**
@@ -36,6 +37,7 @@ async function main(names: readonly string[]): Promise<number> {
   }
   const steps = names.length === 0 ? STEPS : STEPS.filter((step) => names.includes(step.name));
   await installStackPackages();
+  await installPeerPackages();
   const outcomes = await runAll(steps);
   const failed = outcomes.filter((outcome) => !outcome.passed);
   if (failed.length === 0) return 0;

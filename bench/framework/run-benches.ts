@@ -17,6 +17,8 @@ export type BenchRun = {
 };
 
 const MAIN = join(import.meta.dirname, 'main.ts');
+/** Bun's fetch holds back more than 256 requests at once; load generators need more. */
+const MANY_CONNECTIONS = { BUN_CONFIG_MAX_HTTP_REQUESTS: '8192' };
 /** What hangs is a failure; nothing comes near it. */
 const BENCH_TIMEOUT_MS = 30 * 60_000;
 
@@ -52,7 +54,7 @@ async function runChild(run: BenchRun, name: string): Promise<string | undefined
   const started = performance.now();
   const child = Bun.spawn(
     [process.execPath, MAIN, run.registry, name, run.folders.results, ...(run.quick ? ['--quick'] : [])],
-    { env: process.env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
+    { env: { ...process.env, ...MANY_CONNECTIONS }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
   );
   const stop = (): void => child.kill('SIGTERM');
   process.on('exit', stop);

@@ -5,7 +5,7 @@ import { formatNumber } from './figures.ts';
 
 const WIDTH = 760;
 const HEIGHT = 420;
-const MARGIN = { left: 78, right: 24, top: 44, bottom: 58 };
+const MARGIN = { left: 78, right: 44, top: 44, bottom: 58 };
 const LEGEND_ROW = 18;
 const BAR = 22;
 /** Told apart by the colour-blind, too (Okabe and Ito). */

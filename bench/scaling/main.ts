@@ -1,22 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { arrivals, costOf, JOBS, SCENARIOS, SUBMIT_SECONDS } from './scenarios.ts';
 import { DOCUMENTED, type Run, simulate } from './simulate.ts';
 
 /**
  * `bun bench/scaling/main.ts`: from no worker to 50 and the backlog meanwhile, simulated with AWS's documented
  * quotas and delays. Prints the assumptions, a plot and the cost; writes bench/results/scaling.json.
  */
-const JOBS = 1_000;
-const SUBMIT_SECONDS = 10;
-
-/** Dollars an hour on Fargate, us-east-1, Linux on ARM. https://aws.amazon.com/fargate/pricing/ */
-const DOLLARS = { vcpu: 0.03238, gigabyte: 0.00356 };
-const TASK = { vcpu: 2, gigabytes: 4 };
-
-const arrivals = Array.from({ length: SUBMIT_SECONDS }, () => JOBS / SUBMIT_SECONDS);
-
-const costOf = ({ workerSeconds }: Run): number =>
-  (workerSeconds / 3600) * (TASK.vcpu * DOLLARS.vcpu + TASK.gigabytes * DOLLARS.gigabyte);
-
 /** Rows of two bars a minute: the backlog and the workers. */
 function plot({ samples }: Run): string {
   const rows = samples.filter(({ at }) => at % 60 === 0);
@@ -29,16 +18,9 @@ function plot({ samples }: Run): string {
     .join('\n');
 }
 
-const scenarios = {
-  'from zero': DOCUMENTED,
-  'from one': { ...DOCUMENTED, minimum: 1 },
-  'from zero, without the push': { ...DOCUMENTED, wakeDelay: Infinity },
-  'from zero, images twice as slow': { ...DOCUMENTED, startSeconds: DOCUMENTED.startSeconds * 2 },
-};
-
 console.log(`${JOBS} jobs of ${DOCUMENTED.jobSeconds} s each, submitted within ${SUBMIT_SECONDS} s.`);
 console.log('Simulated, not measured on AWS. Assumptions:', DOCUMENTED);
-const results = Object.entries(scenarios).map(([name, assumptions]) => {
+const results = Object.entries(SCENARIOS).map(([name, assumptions]) => {
   const run = simulate(arrivals, assumptions);
   const dollars = Math.round(costOf(run) * 100) / 100;
   console.log(

@@ -47,6 +47,7 @@ const SCHEMA = `
     PRIMARY KEY (table_id, name, index_hash, index_range, hash, range)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS dynamodb_client_tokens (
     token TEXT PRIMARY KEY, request TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS dynamodb_client_tokens_by_age ON dynamodb_client_tokens (created_at);
 `;
 
 /** How many rows one statement reads: a range is read in slices, so no statement stays open between them. */
