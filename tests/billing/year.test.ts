@@ -8,7 +8,7 @@ import { newUlid } from '../../shared/ids.ts';
 import { ledgerOutbox } from '../../shared/store/billing/outbox.ts';
 import { ledgerKey } from '../../shared/store/item-keys.ts';
 import { transact } from '../../shared/store/transact.ts';
-import { startLocalAws } from '../harness/local-aws.ts';
+import { startAwsInProcess } from '../harness/aws-in-process.ts';
 import { type BillingWorld, createBillingWorld, DAY, HOUR, MINUTE, payingTenant, stored } from './world.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -50,15 +50,15 @@ type Year = {
 
 test(`${DAYS} days of ${TENANTS} tenants (seed ${SEED}): invoices are the ledger, tenants are what Stripe says`, async () => {
   process.stdout.write(`simulated year: seed ${SEED}, ${TENANTS} tenants\n`);
-  const local = await startLocalAws({ withOutpost: true });
+  const aws = await startAwsInProcess();
   try {
-    const world = await createBillingWorld(local, '2037-01-29T06:10:20.000Z');
+    const world = await createBillingWorld(aws, '2037-01-29T06:10:20.000Z', { lead: aws.lead });
     const year: Year = { world, random: randomOf(SEED), tenants: [], jobs: new Map(), late: [] };
     for (let day = 0; day < DAYS; day += 1) await liveDay(year, day);
     await comeToRest(year);
     await judge(year);
   } finally {
-    await local.stop();
+    aws.stop();
   }
 }, 1_800_000);
 
