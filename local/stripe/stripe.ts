@@ -60,7 +60,7 @@ export function createStripe(options: StripeOptions): StripeStandIn {
     const response = await answer(request, { context, lanes, route, id, text });
     if (fault === 'fail') return serverError(state);
     if (fault === 'drop') throw new TypeError('the connection was closed');
-    if (fault === 'hang') return Promise.withResolvers<Response>().promise;
+    if (fault === 'hang') return untilAborted(request.signal);
     return response;
   };
   return {
@@ -75,6 +75,15 @@ export function createStripe(options: StripeOptions): StripeStandIn {
       }
     },
   };
+}
+
+/** Until the caller has had enough: then its own call fails, as a fetch does. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(new DOMException('The call was aborted.', 'AbortError'));
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  return promise;
 }
 
 type Arrived = {
