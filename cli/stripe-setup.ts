@@ -4,7 +4,7 @@ import { EnvError, readEnv } from '../shared/env.ts';
 import { priceVariables } from './stripe/price-variables.ts';
 import { setUpStripe, type StripeSetup } from './stripe/set-up.ts';
 
-/** `bun run stripe:setup`: products, prices, meter and webhook endpoint in a Stripe account, once. */
+/** `bun run stripe:setup`: products, prices, meter and webhook endpoints in a Stripe account, once. */
 const USAGE = `Usage: STRIPE_SECRET_KEY=sk_... bun run stripe:setup --currency usd --pro <amount> --enterprise <amount>
          --job <amount> --webhook-url https://<api>/webhooks/stripe
 
@@ -50,12 +50,17 @@ async function main(): Promise<number> {
   return 0;
 }
 
+/** That of the usual events and that of the meter's errors: each has a secret of its own. */
+const ENDPOINTS = 2;
+
 function report(setup: StripeSetup): string {
   const made = setup.created.length === 0 ? 'Nothing was missing.' : `Created: ${setup.created.join(', ')}.`;
   const secret =
-    setup.webhookSecret === undefined
-      ? '# STRIPE_WEBHOOK_SECRET: the endpoint existed; its secret is in the Stripe dashboard.'
-      : `STRIPE_WEBHOOK_SECRET=${setup.webhookSecret}`;
+    setup.webhookSecrets.length === ENDPOINTS
+      ? `STRIPE_WEBHOOK_SECRET=${setup.webhookSecrets.join(',')}`
+      : `# STRIPE_WEBHOOK_SECRET: the secrets of both endpoints, comma-separated. New: ${
+          setup.webhookSecrets.join(',') || 'none'
+        }; those that existed have theirs in the Stripe dashboard.`;
   return `${made}\n${Object.entries(priceVariables(setup))
     .map(([name, value]) => `${name}=${value}`)
     .join('\n')}\n${secret}\n`;

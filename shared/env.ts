@@ -110,7 +110,7 @@ export const VARIABLES = {
   ),
   STRIPE_WEBHOOK_SECRET: define(
     text,
-    'Signs Stripe’s events; two, comma-separated, while one is rotated. Unset: read from Secrets Manager.',
+    'Sign Stripe’s events, comma-separated: one of each endpoint, and the next while one is rotated. Unset: read from Secrets Manager.',
     { secret: true },
   ),
   OUTPOST_STRIPE_PRO_PRICES: define(

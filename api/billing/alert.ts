@@ -5,9 +5,9 @@ export type BillingAlert =
   | 'billing.invoice_differs'
   | 'billing.gate_stuck'
   | 'billing.usage_expired'
-  | 'billing.usage_partial'
   | 'billing.meter_error'
-  | 'billing.ungated';
+  | 'billing.unknown_price'
+  | 'billing.not_flexible';
 
 /** Says it in the log as an error, and as a difference in the metric that an alarm watches. */
 export function raiseBillingAlert(

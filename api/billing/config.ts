@@ -10,7 +10,7 @@ export type BillingConfig = {
   readonly jobPrices: readonly string[];
   readonly meterId: string;
   readonly meterEvent: string;
-  /** One, or two while they are rotated. */
+  /** Any of them may sign: one of each endpoint, and another while it is rotated. */
   readonly webhookSecrets: readonly string[];
   readonly returnUrl: string;
 };

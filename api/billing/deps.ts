@@ -25,8 +25,8 @@ export const BILLING_VARIABLES = [
 
 type BillingEnv = Env<never, (typeof BILLING_VARIABLES)[number]>;
 
-/** Two, while one is being rotated. */
-const WEBHOOK_SECRETS_MAX = 2;
+/** Of two endpoints (the usual events, the meter's errors), and the next of each while it is rotated. */
+const WEBHOOK_SECRETS_MAX = 4;
 
 /**
  * Builds billing. Throws EnvError with everything that is missing: with OUTPOST_BILLING=stripe there is no

@@ -2,15 +2,16 @@ import type Stripe from 'stripe';
 import { isoTime } from '../../shared/clock.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { TenantRecord } from '../../shared/model/tenant.ts';
-import { closeUntil, ledgerBetween } from '../../shared/store/billing/ledger.ts';
-import { gateAt, getInvoice, leaveGate, storeInvoice } from '../../shared/store/billing/invoices.ts';
+import { closeUntil, isBilled, ledgerBetween } from '../../shared/store/billing/ledger.ts';
+import { gateAt, getInvoice, leaveGate } from '../../shared/store/billing/invoices.ts';
 import { dueEntries, OUTBOXES, tenantOfKey } from '../../shared/store/billing/outbox.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
 import { raiseBillingAlert } from './alert.ts';
 import { tenantOfCustomer } from './customer.ts';
-import { invoiceRecord, meteredLine, windowOf } from './invoice-record.ts';
+import { meteredLine, windowOf } from './invoice-record.ts';
 import { meterTotal } from './meter-total.ts';
+import { refreshInvoice } from './refresh-invoice.ts';
 import { drainWindow } from './report-usage.ts';
 import { askStripe, type Billing } from './stripe.ts';
 
@@ -32,14 +33,19 @@ export async function takeInvoice(
   tenantId: string,
   invoiceId: string,
 ): Promise<void> {
-  const invoice = await askStripe(billing, (stripe) => stripe.invoices.retrieve(invoiceId));
-  await storeInvoice(deps.store, invoiceRecord(billing.config, tenantId, invoice));
+  const { invoice } = await refreshInvoice(deps, billing, tenantId, invoiceId);
   if (invoice.status !== 'draft' || meteredLine(billing.config, invoice) === undefined) return;
   // In the gate's list before it is held: a draft that is held and in no list would stay a draft.
   await gateAt(deps.store, tenantId, invoiceId, isoTime(deps.clock.now()));
   if (!invoice.auto_advance) return;
-  await askStripe(billing, (stripe) => stripe.invoices.update(invoiceId, { auto_advance: false }));
+  const held = await advance(billing, invoiceId, false);
+  // The gate has finalised it meanwhile: held now, it would never be collected.
+  if (held.status !== 'draft') await advance(billing, invoiceId, true);
 }
+
+/** Lets Stripe finalise and collect an invoice by itself, or keeps it from that. */
+const advance = (billing: Billing, invoiceId: string, advances: boolean): Promise<Stripe.Invoice> =>
+  askStripe(billing, (stripe) => stripe.invoices.update(invoiceId, { auto_advance: advances }));
 
 /** Finds drafts that no event told of: Stripe finalises one an hour after its creation if nobody holds it. */
 export async function holdDrafts(deps: ApiDeps, billing: Billing): Promise<{ unheld: number }> {
@@ -101,7 +107,7 @@ async function passInvoice(
   const line = meteredLine(billing.config, invoice);
   if (tenant === undefined || line === undefined || waiting?.outbox === undefined) return false;
   if (invoice.status !== 'draft') {
-    await settle(deps, billing, tenant, invoice);
+    await settle(deps, billing, tenantId, invoiceId);
     return true;
   }
   const window = windowOf(line);
@@ -112,12 +118,12 @@ async function passInvoice(
   // A row that was written late, with a time in the window that is closed now, counts in the next one.
   await drainWindow(deps, billing, tenant, window);
   if (!(await isComplete(deps, billing, tenant, invoice, window))) return false;
-  const final = await stripe.invoices.finalizeInvoice(
+  await stripe.invoices.finalizeInvoice(
     invoiceId,
     { auto_advance: true },
     { idempotencyKey: `final:${invoiceId}` },
   );
-  await settle(deps, billing, tenant, final);
+  await settle(deps, billing, tenantId, invoiceId);
   return true;
 }
 
@@ -147,16 +153,10 @@ async function isComplete(
 }
 
 /** A final invoice: stored, and held against the ledger to the last job. */
-async function settle(
-  deps: ApiDeps,
-  billing: Billing,
-  tenant: TenantRecord,
-  invoice: Stripe.Invoice,
-): Promise<void> {
-  const record = invoiceRecord(billing.config, tenant.id, invoice);
-  await storeInvoice(deps.store, record);
-  await assertAccurate(deps, tenant.id, record);
-  await leaveGate(deps.store, tenant.id, invoice.id, isoTime(deps.clock.now()));
+async function settle(deps: ApiDeps, billing: Billing, tenantId: string, invoiceId: string): Promise<void> {
+  const { record } = await refreshInvoice(deps, billing, tenantId, invoiceId);
+  await assertAccurate(deps, tenantId, record);
+  await leaveGate(deps.store, tenantId, invoiceId, isoTime(deps.clock.now()));
 }
 
 /** Row B3: the invoice's jobs are the ledger's. An alert when they are not; answers whether they are. */
@@ -167,7 +167,7 @@ export async function assertAccurate(
 ): Promise<boolean> {
   if (invoice.jobs === null || invoice.period === null) return true;
   const rows = await ledgerBetween(deps.store, tenantId, invoice.period.start, invoice.period.end);
-  const ledger = rows.filter((row) => row.report_outcome !== 'unmetered').length;
+  const ledger = rows.filter(isBilled).length;
   if (ledger === invoice.jobs) return true;
   raiseBillingAlert(deps, 'billing.invoice_differs', {
     tenant_id: tenantId,

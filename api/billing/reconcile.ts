@@ -1,11 +1,12 @@
 import { describeError } from '../../shared/errors.ts';
-import { storeInvoice } from '../../shared/store/billing/invoices.ts';
+import { invoicesOf } from '../../shared/store/billing/invoices.ts';
 import { allTenantIds } from '../../shared/store/tenants/all-tenant-ids.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
 import { putDifference } from './alert.ts';
 import { assertAccurate } from './gate.ts';
 import { invoiceRecord } from './invoice-record.ts';
+import { isSameInvoice, refreshInvoice } from './refresh-invoice.ts';
 import type { Billing } from './stripe.ts';
 import { syncTenant } from './sync-tenant.ts';
 
@@ -61,12 +62,19 @@ async function reconcileTenant(
   const tenant = await syncTenant(deps, billing, tenantId);
   const customer = tenant?.stripe_customer_id ?? known.stripe_customer_id;
   if (customer === null) return { invoices: 0, different: [] };
+  const stored = new Map(
+    (await invoicesOf(deps.store, tenantId)).map((each) => [each.invoice_id, each] as const),
+  );
   const stripe = await billing.stripe();
   const { data } = await stripe.invoices.list({ customer, limit: INVOICES_READ });
   const different: string[] = [];
   for (const invoice of data) {
-    const record = invoiceRecord(billing.config, tenantId, invoice);
-    await storeInvoice(deps.store, record);
+    const listed = invoiceRecord(billing.config, tenantId, invoice);
+    const before = stored.get(invoice.id);
+    const { record } =
+      before !== undefined && isSameInvoice(before, listed)
+        ? { record: listed }
+        : await refreshInvoice(deps, billing, tenantId, invoice.id);
     if (record.status !== 'draft' && !(await assertAccurate(deps, tenantId, record))) {
       different.push(record.invoice_id);
     }

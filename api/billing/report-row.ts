@@ -19,22 +19,25 @@ const RECOGNISED_MS = 23 * HOUR_MS;
 const MINUTE_MS = 60_000;
 const ROUNDS = 5;
 
+/** Stripe counts what it took with a delay of minutes. Source: Stripe, "Record usage for billing with the API". */
+const COUNTED_AFTER_MS = HOUR_MS;
+
 /**
- * Tells Stripe of one ledger row and takes it out of the outbox. The time it counts for is fixed before, so a
- * repetition is the same request. Throws what Stripe's client throws when the outcome is not known: the row
- * stays and is sent again.
+ * Tells Stripe of one ledger row and takes it out of the outbox; false when it must wait there. The time it
+ * counts for is fixed before, so a repetition is the same request. Throws what Stripe's client throws when the
+ * outcome is not known: the row stays and is sent again.
  */
 export async function reportRow(
   deps: ApiDeps,
   billing: Billing,
   tenant: TenantRecord,
   row: LedgerRow,
-): Promise<void> {
+): Promise<boolean> {
   const { stripe_customer_id: customer } = tenant;
   // No customer, no subscription: nothing could have billed it.
   if (customer === null) return settleRow(deps.store, row, 'unmetered');
   const fixed = await fixTime(deps, row);
-  if (fixed === undefined || fixed.outbox === undefined) return undefined;
+  if (fixed === undefined || fixed.outbox === undefined) return true;
   const since = Date.parse(fixed.metering_since ?? fixed.billable_at);
   if (deps.clock.now() - since > RECOGNISED_MS) return settleUnknown(deps, billing, customer, fixed);
   return send(deps, billing, customer, fixed, fixed.job_id);
@@ -47,7 +50,8 @@ async function fixTime(deps: ApiDeps, row: LedgerRow): Promise<LedgerRow | undef
     if (current.metered_at !== undefined) return current;
     const closed = await readClosedUntil(deps.store, row.tenant_id);
     const at = closed !== undefined && closed > current.billable_at ? closed : current.billable_at;
-    await fixMeteredAt(deps.store, current, at, closed);
+    const fixed = await fixMeteredAt(deps.store, current, at, closed);
+    if (fixed !== undefined) return fixed;
     current = await getLedgerRow(deps.store, row.tenant_id, row.job_id);
   }
   return current;
@@ -59,7 +63,7 @@ async function send(
   customer: string,
   row: LedgerRow,
   identifier: string,
-): Promise<void> {
+): Promise<true> {
   const stripe = await billing.stripe();
   try {
     await stripe.billing.meterEvents.create(
@@ -73,13 +77,12 @@ async function send(
     );
   } catch (error) {
     if (isTooOld(error)) {
-      await settleRow(deps.store, row, 'expired');
       raiseBillingAlert(deps, 'billing.usage_expired', { tenant_id: row.tenant_id, job_id: row.job_id });
-      return;
+      return settleRow(deps.store, row, 'expired');
     }
     if (!isDuplicate(error)) throw error;
   }
-  await settleRow(deps.store, row, 'reported');
+  return settleRow(deps.store, row, 'reported');
 }
 
 const codeOf = (error: unknown): string | undefined =>
@@ -95,20 +98,23 @@ const isDuplicate = (error: unknown): boolean =>
 /**
  * A row whose outcome has been unknown for so long that Stripe may no longer recognise it. It is never sent
  * again blindly: what Stripe counted in its minute, less what is known to be there, says whether it arrived.
+ * What was reported just now may not be counted yet, and would hide that this one is: then it waits.
  */
 async function settleUnknown(
   deps: ApiDeps,
   billing: Billing,
   customer: string,
   row: LedgerRow,
-): Promise<void> {
+): Promise<boolean> {
   const minute = Math.floor(Date.parse(row.metered_at ?? row.billable_at) / MINUTE_MS) * MINUTE_MS;
   const [counted, rows] = await Promise.all([
     meterTotal(billing, customer, minute, minute + MINUTE_MS),
     ledgerBetween(deps.store, row.tenant_id, isoTime(minute), isoTime(minute + MINUTE_MS)),
   ]);
-  const known = rows.filter((each) => each.report_outcome === 'reported').length;
-  if (counted > known) return settleRow(deps.store, row, 'reported');
+  const reported = rows.filter((each) => each.report_outcome === 'reported');
+  if (counted > reported.length) return settleRow(deps.store, row, 'reported');
+  const counts = deps.clock.now() - COUNTED_AFTER_MS;
+  if (reported.some((each) => Date.parse(each.reported_at ?? '') > counts)) return false;
   // Nothing of it arrived: a new name, since Stripe may or may not still know the old one.
   return send(deps, billing, customer, row, `${row.job_id}:${minute}`);
 }

@@ -60,13 +60,12 @@ async function reportLane(
   for (const jobId of jobIds) {
     const row = await getLedgerRow(deps.store, tenantId, jobId);
     if (row?.outbox === undefined) continue;
-    await reportRow(deps, billing, tenant, row);
-    reported += 1;
+    if (await reportRow(deps, billing, tenant, row)) reported += 1;
   }
   return reported;
 }
 
-/** Reports what a tenant still has in a window, read strongly. Throws when a row's outcome is not known. */
+/** Reports what a tenant still has in a window, read strongly. Throws when an attempt's outcome is not known. */
 export async function drainWindow(
   deps: ApiDeps,
   billing: Billing,

@@ -5,17 +5,19 @@ import type { AuditEntry } from '../../shared/model/audit-entry.ts';
 import type { TenantRecord } from '../../shared/model/tenant.ts';
 import { auditWrite } from '../../shared/store/audit/entry-write.ts';
 import { noSync, syncAt } from '../../shared/store/billing/sync-due.ts';
+import { tenantKey } from '../../shared/store/item-keys.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import { changeTenant } from '../../shared/store/tenants/tenant-writes.ts';
 import { ConditionFailed, transact, type Write } from '../../shared/store/transact.ts';
 import { quotaChange } from '../../shared/store/usage/change-quota.ts';
 import type { ApiDeps } from '../deps.ts';
+import { raiseBillingAlert } from './alert.ts';
 import { ensureCustomer } from './customer.ts';
 import { askStripe, type Billing } from './stripe.ts';
 import { bestSubscription, tenantState, type TenantState, UnknownPrice } from './subscription-state.ts';
 
 const ROUNDS = 8;
-const SUBSCRIPTIONS_READ = 100;
+const PAGE = 100;
 
 /**
  * Makes a tenant what Stripe says it is. Stripe is asked after the tenant was read, and the answer is written
@@ -50,10 +52,12 @@ export async function syncTenant(
 
 /** All of a customer's subscriptions, ended ones included. */
 async function listSubscriptions(billing: Billing, customer: string): Promise<Stripe.Subscription[]> {
-  const page = await askStripe(billing, (stripe) =>
-    stripe.subscriptions.list({ customer, status: 'all', limit: SUBSCRIPTIONS_READ }),
-  );
-  return page.data;
+  return askStripe(billing, async (stripe) => {
+    const subscriptions: Stripe.Subscription[] = [];
+    const list = stripe.subscriptions.list({ customer, status: 'all', limit: PAGE });
+    for await (const subscription of list) subscriptions.push(subscription);
+    return subscriptions;
+  });
 }
 
 /** The customer's subscription that counts now, as Stripe says; undefined when none is live. */
@@ -71,7 +75,7 @@ function changesOf(
   subscriptions: readonly Stripe.Subscription[],
 ): Partial<TenantRecord> {
   for (const { id, billing_mode: mode } of subscriptions) {
-    if (mode.type !== 'flexible') deps.log.error('billing.not_flexible', { subscription_id: id });
+    if (mode.type !== 'flexible') raiseBillingAlert(deps, 'billing.not_flexible', { subscription_id: id });
   }
   try {
     const asked = tenantState(billing.config, tenant, subscriptions, deps.clock.now());
@@ -80,7 +84,7 @@ function changesOf(
     return same(tenant, state) ? {} : state;
   } catch (error) {
     if (!(error instanceof UnknownPrice)) throw error;
-    deps.log.error('billing.unknown_price', { tenant_id: tenant.id, error: error.message });
+    raiseBillingAlert(deps, 'billing.unknown_price', { tenant_id: tenant.id, error: error.message });
     return {};
   }
 }
@@ -119,7 +123,7 @@ async function write(
             ...(await quotaChange(deps.store, tenant, set)),
             auditWrite(deps.store, syncEntry(deps, tenant, set)),
           ]
-        : []),
+        : [unchanged(tenant)]),
       schedule,
       ...extra,
     ]);
@@ -129,6 +133,15 @@ async function write(
     throw error;
   }
 }
+
+/** Nothing to write of the tenant; what is written beside it still holds only for the tenant as it was read. */
+const unchanged = (tenant: TenantRecord): Write => ({
+  label: 'tenant',
+  table: 'tenants',
+  check: tenantKey(tenant.id),
+  condition: '#revision = :seen',
+  values: { seen: tenant.revision },
+});
 
 const commit = (deps: ApiDeps, writes: readonly Write[]): Promise<void> => transact(deps.store, writes);
 

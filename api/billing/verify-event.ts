@@ -4,12 +4,15 @@ import type { Billing } from './stripe.ts';
 
 const TOLERANCE_SECONDS = 300;
 
-/** As much of an event as is believed: what happened, and to what. */
-const StripeEvent = type('string.json.parse').to({
-  id: /^evt_\w{1,128}$/,
-  type: 'string',
-  data: { object: { 'id?': 'string', 'customer?': 'unknown' } },
-});
+const named = { id: /^evt_\w{1,128}$/, type: 'string' } as const;
+
+/** As much of an event as is believed: what happened, and to what. Those of API v2 say less: they are thin. */
+const StripeEvent = type('string.json.parse').to(
+  type({ ...named, data: { object: { 'id?': 'string', 'customer?': 'unknown' } } }).or({
+    ...named,
+    object: "'v2.core.event'",
+  }),
+);
 export type StripeEvent = typeof StripeEvent.infer;
 
 /**

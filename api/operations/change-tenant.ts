@@ -13,6 +13,8 @@ import {
   TenantStatus as Status,
   WORKING_STATUSES,
 } from '../../shared/model/tenant.ts';
+import { syncAt } from '../../shared/store/billing/sync-due.ts';
+import type { Write } from '../../shared/store/transact.ts';
 import { quotaChange } from '../../shared/store/usage/change-quota.ts';
 import { changeTenant as tenantWrites } from '../../shared/store/tenants/tenant-writes.ts';
 import { type Caller, isAdmin } from '../caller.ts';
@@ -72,7 +74,11 @@ export async function changeTenant(
     };
     const after = publicTenant({ ...before, ...set });
     await change.commit(
-      [...tenantWrites(deps.store, before, set), ...(await quotaChange(deps.store, before, set))],
+      [
+        ...tenantWrites(deps.store, before, set),
+        ...(await quotaChange(deps.store, before, set)),
+        ...stripeDue(deps, before.id, patch),
+      ],
       { status: 200, body: after },
       {
         metadata: { fields: Object.keys(patch).join(',') },
@@ -86,6 +92,12 @@ export async function changeTenant(
     return after;
   });
 }
+
+/** Given back to Stripe, the plan becomes what is paid for with the next run of billing. */
+const stripeDue = (deps: ApiDeps, tenantId: string, patch: TenantPatch): Write[] =>
+  patch.plan_source === 'stripe' && deps.billing !== undefined
+    ? [syncAt(tenantId, isoTime(deps.clock.now()))]
+    : [];
 
 const copiesChange = (patch: TenantPatch): boolean =>
   'plan' in patch || 'status' in patch || 'limits' in patch;

@@ -1,7 +1,7 @@
 import { notFound } from '../../shared/errors.ts';
 import { type Invoice, publicInvoice } from '../../shared/model/billing.ts';
 import { getInvoice, invoicesOf } from '../../shared/store/billing/invoices.ts';
-import { ledgerBetween } from '../../shared/store/billing/ledger.ts';
+import { isBilled, ledgerBetween } from '../../shared/store/billing/ledger.ts';
 import { requireBilling } from '../billing/stripe.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -39,8 +39,6 @@ export async function invoiceJobs(deps: ApiDeps, caller: Caller, invoiceId: stri
   const { period } = invoice;
   const rows =
     period === null ? [] : await ledgerBetween(deps.store, caller.tenantId, period.start, period.end);
-  const lines = rows
-    .filter((row) => row.report_outcome !== 'unmetered')
-    .map((row) => `${row.job_id},${row.agent},${row.billable_at}`);
+  const lines = rows.filter(isBilled).map((row) => `${row.job_id},${row.agent},${row.billable_at}`);
   return ['job_id,agent,billable_at', ...lines, ''].join('\r\n');
 }

@@ -1,5 +1,5 @@
 import StripeClient, { type Stripe } from 'stripe';
-import { EVENTS } from '../../api/billing/receive-event.ts';
+import { EVENTS, METER_ERRORS } from '../../api/billing/receive-event.ts';
 import type { PaidPlan } from '../../api/billing/config.ts';
 
 /** What a deployment sells. Amounts in the currency's smallest unit; a job's may be a fraction of it. */
@@ -18,14 +18,14 @@ export type StripeSetup = {
   readonly enterprise: readonly string[];
   readonly job: readonly string[];
   readonly meterId: string;
-  /** Shown by Stripe once: absent when the endpoint was there already. */
-  readonly webhookSecret: string | undefined;
+  /** Of the two endpoints, the usual events' first; shown by Stripe once: none of those that were there already. */
+  readonly webhookSecrets: readonly string[];
   readonly created: readonly string[];
 };
 
 /**
- * Creates what billing needs in a Stripe account where it is missing: products, prices, the meter and the
- * webhook endpoint. Running it again changes nothing; a changed amount makes a new price, and the old one stays
+ * Creates what billing needs in a Stripe account where it is missing: products, prices, the meter, the webhook
+ * endpoint and the destination of the meter's errors. Running it again changes nothing; a changed amount makes a new price, and the old one stays
  * for those who have it.
  */
 export async function setUpStripe(stripe: Stripe, offer: Offer): Promise<StripeSetup> {
@@ -40,8 +40,12 @@ export async function setUpStripe(stripe: Stripe, offer: Offer): Promise<StripeS
   const pro = await price('pro', offer.month.pro);
   const enterprise = await price('enterprise', offer.month.enterprise);
   const job = await price('job', offer.job, meterId);
-  const webhookSecret = await ensureEndpoint(stripe, offer, created);
-  return { pro, enterprise, job, meterId, webhookSecret, created };
+  const secrets = [
+    await ensureEndpoint(stripe, offer, created),
+    await ensureMeterErrors(stripe, offer, created),
+  ];
+  const webhookSecrets = secrets.filter((secret) => secret !== undefined);
+  return { pro, enterprise, job, meterId, webhookSecrets, created };
 }
 
 async function ensureMeter(stripe: Stripe, offer: Offer, created: string[]): Promise<string> {
@@ -111,7 +115,12 @@ const PART = 'outpost';
 
 async function ensureEndpoint(stripe: Stripe, offer: Offer, created: string[]): Promise<string | undefined> {
   for await (const endpoint of stripe.webhookEndpoints.list({ limit: 100 })) {
-    if (endpoint.url === offer.webhookUrl) return undefined;
+    if (endpoint.url !== offer.webhookUrl) continue;
+    const isComplete = EVENTS.every((type) => endpoint.enabled_events.includes(type));
+    if (isComplete && endpoint.status === 'enabled') return undefined;
+    await stripe.webhookEndpoints.update(endpoint.id, { enabled_events: [...EVENTS], disabled: false });
+    created.push(`events of webhook endpoint ${endpoint.id}`);
+    return undefined;
   }
   const endpoint = await stripe.webhookEndpoints.create({
     url: offer.webhookUrl,
@@ -121,3 +130,30 @@ async function ensureEndpoint(stripe: Stripe, offer: Offer, created: string[]): 
   created.push(`webhook endpoint ${endpoint.id}`);
   return endpoint.secret;
 }
+
+/** A meter's errors are events of API v2, which a webhook endpoint of v1 cannot subscribe to. */
+async function ensureMeterErrors(
+  stripe: Stripe,
+  offer: Offer,
+  created: string[],
+): Promise<string | undefined> {
+  const { eventDestinations } = stripe.v2.core;
+  for await (const known of eventDestinations.list({ include: ['webhook_endpoint.url'] })) {
+    if (known.metadata?.[PART] === METER_ERRORS_PART && known.webhook_endpoint?.url === offer.webhookUrl) {
+      return undefined;
+    }
+  }
+  const destination = await eventDestinations.create({
+    name: 'Outpost: errors of the meter',
+    type: 'webhook_endpoint',
+    webhook_endpoint: { url: offer.webhookUrl },
+    enabled_events: [...METER_ERRORS],
+    event_payload: 'thin',
+    metadata: { [PART]: METER_ERRORS_PART },
+    include: ['webhook_endpoint.signing_secret'],
+  });
+  created.push(`event destination ${destination.id}`);
+  return destination.webhook_endpoint?.signing_secret;
+}
+
+const METER_ERRORS_PART = 'meter-errors';

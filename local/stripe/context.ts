@@ -1,4 +1,4 @@
-import type { Event } from './objects.ts';
+import type { Event, ThinEvent } from './objects.ts';
 import type { State } from './state.ts';
 
 /** What every part of the stand-in works with. */
@@ -8,6 +8,8 @@ export type Context = {
   readonly now: () => number;
   /** Whether a customer's card is charged successfully. */
   readonly pays: (customer: string) => boolean;
+  /** After so many seconds the meter counts what it took. */
+  readonly countedAfter: number;
   /** Where the hosted pages are: checkout and portal. */
   readonly pagesUrl: string;
 };
@@ -35,4 +37,21 @@ export function emit(context: Context, type: string, object: unknown, previous?:
   state.events.put(event);
   state.deliveries.put({ id: event.id, body: JSON.stringify(event), attempts: 0, dueAt: context.now() });
   return event;
+}
+
+/** Records an event of API v2 about a meter and queues it, thin: what it says must be fetched. */
+export function emitThin(context: Context, type: string, meterId: string, data: unknown): void {
+  const { state, now } = context;
+  const event: ThinEvent = {
+    id: state.id('evt'),
+    object: 'v2.core.event',
+    type,
+    created: new Date(now() * 1000).toISOString(),
+    livemode: false,
+    related_object: { id: meterId, type: 'billing.meter', url: `/v1/billing/meters/${meterId}` },
+    data,
+  };
+  state.thinEvents.put(event);
+  const { data: _, ...body } = event;
+  state.deliveries.put({ id: event.id, body: JSON.stringify(body), attempts: 0, dueAt: now() });
 }

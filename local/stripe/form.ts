@@ -2,6 +2,19 @@
 export type Form = { [name: string]: FormValue };
 export type FormValue = string | Form | readonly FormValue[];
 
+/** The request format of API v2: JSON, here with every value as text, as a form has it. */
+export function parseJson(text: string): Form {
+  const value: unknown = JSON.parse(text === '' ? '{}' : text);
+  const form = asText(value);
+  return isForm(form) ? form : {};
+}
+
+function asText(value: unknown): FormValue {
+  if (Array.isArray(value)) return value.map(asText);
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, asText(each)]));
+}
+
 type Tree = Map<string, string | Tree>;
 
 export function parseForm(text: string): Form {

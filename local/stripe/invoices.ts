@@ -7,22 +7,27 @@ const RETRY_SECONDS = 3 * 86_400;
 /** The fourth failed charge of an invoice ends the subscription. */
 const ATTEMPTS_MAX = 4;
 
-/** The sum of a customer's meter events in a window, its start included and its end not. */
+/**
+ * The sum of a customer's meter events in a window, its start included and its end not; of those only that
+ * were taken until `takenUntil`.
+ */
 export function usageOf(
   { state }: Context,
   meter: Meter,
   customer: string,
   from: number,
   to: number,
+  takenUntil = Infinity,
 ): number {
   const { event_payload_key: customerKey } = meter.customer_mapping;
   const { event_payload_key: valueKey } = meter.value_settings;
   return state.meterEvents
-    .all()
+    .of(customer)
     .filter(
       (event) =>
         event.event_name === meter.event_name &&
         event.payload[customerKey] === customer &&
+        event.created <= takenUntil &&
         event.timestamp >= from &&
         event.timestamp < to,
     )

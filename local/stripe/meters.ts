@@ -1,8 +1,8 @@
-import type { Context } from './context.ts';
+import { type Context, emitThin } from './context.ts';
 import { invalid, missing, StripeError } from './errors.ts';
 import { type Form, labelsOf, textOf } from './form.ts';
 import { usageOf } from './invoices.ts';
-import type { MeterEvent } from './objects.ts';
+import type { Meter, MeterEvent } from './objects.ts';
 
 const MINUTE = 60;
 const DAY = 86_400;
@@ -59,12 +59,25 @@ function recordMeterEvent(context: Context, form: Form, payload: Record<string, 
     created: now,
     livemode: false,
   };
-  const isMetered = state.meters.all().some((meter) => meter.event_name === event.event_name);
-  // Stripe accepts events of customers that it does not know, and counts them nowhere.
-  if (isMetered && state.customers.get(payload['stripe_customer_id'] ?? '') !== undefined) {
-    state.meterEvents.put(event);
-  }
+  const meter = state.meters.all().find((each) => each.event_name === event.event_name);
+  if (meter === undefined) return event;
+  // Stripe accepts events of customers that it does not know, counts them nowhere, and says so afterwards.
+  if (state.customers.get(payload['stripe_customer_id'] ?? '') === undefined)
+    reportError(context, meter, event);
+  else state.meterEvents.put(event);
   return event;
+}
+
+function reportError(context: Context, meter: Meter, event: MeterEvent): void {
+  const sample = { error_message: 'The customer does not exist.', request: { identifier: event.identifier } };
+  const code = 'meter_event_customer_not_found';
+  const at = new Date(event.created * 1000).toISOString();
+  emitThin(context, 'v1.billing.meter.error_report_triggered', meter.id, {
+    developer_message_summary: 'There is 1 invalid event.',
+    reason: { error_count: 1, error_types: [{ code, error_count: 1, sample_errors: [sample] }] },
+    validation_start: at,
+    validation_end: at,
+  });
 }
 
 /** GET /v1/billing/meters/:id/event_summaries */
@@ -76,7 +89,8 @@ export function summaries(context: Context, meterId: string, form: Form): object
   if (start % MINUTE !== 0 || end % MINUTE !== 0)
     throw invalid('Times must be aligned with minutes.', 'start_time');
   if (end <= start) throw invalid('end_time must lie after start_time.', 'end_time');
-  const value = usageOf(context, meter, textOf(form, 'customer') ?? '', start, end);
+  const counted = context.now() - context.countedAfter;
+  const value = usageOf(context, meter, textOf(form, 'customer') ?? '', start, end, counted);
   if (value === 0) return [];
   return [
     {

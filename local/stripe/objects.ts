@@ -50,9 +50,34 @@ export type MeterEvent = {
 export type WebhookEndpoint = Common & {
   url: string;
   enabled_events: readonly string[];
-  status: 'enabled';
+  status: 'enabled' | 'disabled';
   secret?: string;
   metadata: Record<string, string>;
+};
+
+/** Where the events of API v2 go: thin ones, of which only the id is in the body. */
+export type EventDestination = {
+  readonly id: string;
+  readonly object: 'v2.core.event_destination';
+  readonly created: string;
+  readonly name: string;
+  readonly enabled_events: readonly string[];
+  readonly event_payload: string;
+  readonly type: string;
+  readonly status: 'enabled';
+  readonly metadata: Record<string, string>;
+  readonly webhook_endpoint: { readonly url: string };
+};
+
+/** An event of API v2, as it is fetched. */
+export type ThinEvent = {
+  readonly id: string;
+  readonly object: 'v2.core.event';
+  readonly type: string;
+  readonly created: string;
+  readonly livemode: false;
+  readonly related_object: { readonly id: string; readonly type: string; readonly url: string };
+  readonly data: unknown;
 };
 
 export type CheckoutSession = Common & {

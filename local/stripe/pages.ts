@@ -35,7 +35,7 @@ function portalPage(stripe: StripeStandIn, request: Request, id: string): Respon
   const customer = stripe.state.customers.get(id);
   if (customer === undefined) return new Response('no such customer', { status: 404 });
   if (request.method === 'POST') stripe.scheduleCancellation(customer.id);
-  const subscriptions = stripe.state.subscriptions.all().filter((each) => each.customer === customer.id);
+  const subscriptions = stripe.state.subscriptions.of(customer.id);
   const rows = subscriptions.map(
     ({ id: subscription, status, cancel_at: at }) =>
       `<p>${subscription}: ${status}${at === null ? '' : `, ends ${new Date(at * 1000).toISOString()}`}</p>`,

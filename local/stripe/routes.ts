@@ -1,10 +1,13 @@
 import {
   createCustomer,
+  createDestination,
   createEndpoint,
   createMeter,
   createPrice,
   createProduct,
+  listDestinations,
   listPrices,
+  updateEndpoint,
 } from './catalog.ts';
 import type { Context } from './context.ts';
 import { invalid, missing, StripeError } from './errors.ts';
@@ -58,12 +61,24 @@ const invoiceOf = ({ context, id }: Call): Invoice => found(context.state.invoic
 /** Without a status, Stripe leaves the cancelled ones out. */
 function listSubscriptions({ context, form }: Call): object {
   const status = textOf(form, 'status');
-  const all = context.state.subscriptions.all().filter(({ customer }) => matches(form, 'customer', customer));
+  const customer = textOf(form, 'customer');
+  const { subscriptions } = context.state;
+  const all = customer === undefined ? subscriptions.all() : subscriptions.of(customer);
   if (status === 'all') return page(all, form);
   const kept = all.filter((each) =>
     status === undefined ? each.status !== 'canceled' : each.status === status,
   );
   return page(kept, form);
+}
+
+function listInvoices({ context, form }: Call): object {
+  const customer = textOf(form, 'customer');
+  const { invoices } = context.state;
+  const all = customer === undefined ? invoices.all() : invoices.of(customer);
+  return page(
+    all.filter(({ status }) => matches(form, 'status', status)),
+    form,
+  );
 }
 
 function cancelSubscription(call: Call): object {
@@ -75,10 +90,12 @@ function cancelSubscription(call: Call): object {
 
 function updateInvoice(call: Call): object {
   const invoice = invoiceOf(call);
-  if (invoice.status !== 'draft') throw invalid('Only a draft can be changed so.');
+  if (invoice.status !== 'draft' && invoice.status !== 'open') throw invalid('It can no longer be changed.');
   if ('auto_advance' in call.form) {
     invoice.auto_advance = isTrue(call.form, 'auto_advance');
-    invoice.automatically_finalizes_at = invoice.auto_advance ? call.context.now() + 3600 : null;
+    if (invoice.status === 'draft') {
+      invoice.automatically_finalizes_at = invoice.auto_advance ? call.context.now() + 3600 : null;
+    }
   }
   return call.context.state.invoices.put(invoice);
 }
@@ -88,8 +105,9 @@ function finalizeInvoice(call: Call): object {
   if (invoice.status !== 'draft') {
     throw new StripeError(400, 'This invoice is already finalized.', { code: 'invoice_already_finalized' });
   }
+  invoice.auto_advance = isTrue(call.form, 'auto_advance');
   finalize(call.context, invoice);
-  if (isTrue(call.form, 'auto_advance')) charge(call.context, invoice);
+  if (invoice.auto_advance) charge(call.context, invoice);
   return invoice;
 }
 
@@ -123,6 +141,11 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
       context.state.endpoints.all().map(({ secret: _, ...endpoint }) => endpoint),
       form,
     ),
+  'POST /v1/webhook_endpoints/:id': ({ context, id, form }) =>
+    updateEndpoint(context, found(context.state.endpoints.get(id), 'webhook endpoint', id), form),
+  'POST /v2/core/event_destinations': ({ context, form }) => createDestination(context, form),
+  'GET /v2/core/event_destinations': ({ context, form }) => listDestinations(context, form),
+  'GET /v2/core/events/:id': ({ context, id }) => found(context.state.thinEvents.get(id), 'event', id),
   'POST /v1/checkout/sessions': ({ context, form }) => createCheckout(context, form),
   'GET /v1/checkout/sessions/:id': ({ context, id }) =>
     found(context.state.sessions.get(id), 'checkout session', id),
@@ -131,13 +154,7 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
   'GET /v1/subscriptions/:id': subscriptionOf,
   'POST /v1/subscriptions/:id': (call) => updateSubscription(call.context, subscriptionOf(call), call.form),
   'DELETE /v1/subscriptions/:id': cancelSubscription,
-  'GET /v1/invoices': ({ context, form }) =>
-    page(
-      context.state.invoices
-        .all()
-        .filter((each) => matches(form, 'customer', each.customer) && matches(form, 'status', each.status)),
-      form,
-    ),
+  'GET /v1/invoices': listInvoices,
   'GET /v1/invoices/:id': invoiceOf,
   'POST /v1/invoices/:id': updateInvoice,
   'POST /v1/invoices/:id/finalize': finalizeInvoice,
@@ -149,7 +166,7 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
     ),
 };
 
-const ID = /^(cus|price|sub|in|mtr|cs_test|we|prod)_/;
+const ID = /^(cus|price|sub|in|mtr|cs_test|we|prod|evt)_/;
 
 /** The pattern of a path, and the id in it. */
 export function routeOf(method: string, pathname: string): { route: string; id: string } {

@@ -4,6 +4,7 @@ import type {
   Customer,
   Delivery,
   Event,
+  EventDestination,
   Invoice,
   Meter,
   MeterEvent,
@@ -11,6 +12,7 @@ import type {
   Product,
   Replay,
   Subscription,
+  ThinEvent,
   WebhookEndpoint,
 } from './objects.ts';
 
@@ -22,17 +24,24 @@ export type Collection<T extends { readonly id: string }> = {
   all(): T[];
 };
 
+/** Objects that belong to a customer for as long as they exist. */
+export type CustomersOwn<T extends { readonly id: string }> = Collection<T> & {
+  of(customer: string): T[];
+};
+
 export type State = {
   readonly customers: Collection<Customer>;
   readonly products: Collection<Product>;
   readonly prices: Collection<Price>;
   readonly meters: Collection<Meter>;
-  readonly meterEvents: Collection<MeterEvent>;
+  readonly meterEvents: CustomersOwn<MeterEvent>;
   readonly endpoints: Collection<WebhookEndpoint>;
   readonly sessions: Collection<CheckoutSession>;
-  readonly subscriptions: Collection<Subscription>;
-  readonly invoices: Collection<Invoice>;
+  readonly subscriptions: CustomersOwn<Subscription>;
+  readonly invoices: CustomersOwn<Invoice>;
   readonly events: Collection<Event>;
+  readonly destinations: Collection<EventDestination>;
+  readonly thinEvents: Collection<ThinEvent>;
   readonly replays: Collection<Replay>;
   readonly deliveries: Collection<Delivery>;
   /** A new id with Stripe's prefix, unique over restarts. */
@@ -83,17 +92,45 @@ export function openState(file?: string): State {
     };
   };
 
+  const customersOwn = <T extends { readonly id: string }>(
+    kind: string,
+    customerOf: (object: T) => string,
+  ): CustomersOwn<T> => {
+    const objects = collection<T>(kind);
+    const owned = new Map<string, Set<string>>();
+    const own = (object: T): void => {
+      const customer = customerOf(object);
+      const ids = owned.get(customer) ?? new Set();
+      owned.set(customer, ids.add(object.id));
+    };
+    for (const object of objects.all()) own(object);
+    return {
+      ...objects,
+      put(object) {
+        own(object);
+        return objects.put(object);
+      },
+      of: (customer) =>
+        [...(owned.get(customer) ?? [])].flatMap((id) => {
+          const object = objects.get(id);
+          return object === undefined ? [] : [object];
+        }),
+    };
+  };
+
   return {
     customers: collection('customer'),
     products: collection('product'),
     prices: collection('price'),
     meters: collection('meter'),
-    meterEvents: collection('meter_event'),
+    meterEvents: customersOwn('meter_event', ({ payload }) => payload['stripe_customer_id'] ?? ''),
     endpoints: collection('webhook_endpoint'),
     sessions: collection('session'),
-    subscriptions: collection('subscription'),
-    invoices: collection('invoice'),
+    subscriptions: customersOwn('subscription', ({ customer }) => customer),
+    invoices: customersOwn('invoice', ({ customer }) => customer),
     events: collection('event'),
+    destinations: collection('event_destination'),
+    thinEvents: collection('thin_event'),
     replays: collection('replay'),
     deliveries: collection('delivery'),
     id: (prefix) => `${prefix}_${account}${(sequence += 1).toString(36).padStart(10, '0')}`,

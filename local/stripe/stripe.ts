@@ -1,7 +1,7 @@
 import { checkParameters } from './check-parameters.ts';
 import { API_VERSION, type Context } from './context.ts';
 import { errorResponse, StripeError } from './errors.ts';
-import { type Form, parseForm } from './form.ts';
+import { type Form, parseForm, parseJson } from './form.ts';
 import type { Lanes } from './meters.ts';
 import { ROUTES, routeOf, shown } from './routes.ts';
 import { openState, type State } from './state.ts';
@@ -20,7 +20,10 @@ export type StripeOptions = {
   readonly file?: string;
   readonly pagesUrl?: string;
   readonly pays?: (customer: string) => boolean;
-  readonly faultOf?: (route: string) => Fault | undefined;
+  /** After so many seconds the meter's summaries show what was taken; at once when absent. */
+  readonly countedAfter?: number;
+  /** Asked before each call; the call waits for it. */
+  readonly faultOf?: (route: string) => Fault | undefined | Promise<undefined>;
 };
 
 /** A stateful stand-in for Stripe: the part of its API that Outpost uses, as one function. */
@@ -43,6 +46,7 @@ export function createStripe(options: StripeOptions): StripeStandIn {
     state,
     now: () => Math.floor(options.now() / 1000),
     pays: options.pays ?? (() => true),
+    countedAfter: options.countedAfter ?? 0,
     pagesUrl: options.pagesUrl ?? 'https://stripe.example',
   };
   const lanes: Lanes = new Set();
@@ -51,12 +55,12 @@ export function createStripe(options: StripeOptions): StripeStandIn {
     const { pathname, search } = new URL(request.url);
     const text = request.method === 'POST' ? await request.text() : search.slice(1);
     const { route, id } = routeOf(request.method, pathname);
-    const fault = options.faultOf?.(route);
+    const fault = await options.faultOf?.(route);
     if (fault === 'refuse') return serverError(state);
     const response = await answer(request, { context, lanes, route, id, text });
     if (fault === 'fail') return serverError(state);
     if (fault === 'drop') throw new TypeError('the connection was closed');
-    if (fault === 'hang') return Promise.withResolvers<Response>().promise;
+    if (fault === 'hang') return untilAborted(request.signal);
     return response;
   };
   return {
@@ -65,12 +69,21 @@ export function createStripe(options: StripeOptions): StripeStandIn {
     advance: () => advance(context),
     completeCheckout: (sessionId) => void completeCheckout(context, sessionId),
     scheduleCancellation: (customerId) => {
-      for (const subscription of state.subscriptions.all()) {
-        if (subscription.customer !== customerId || subscription.status === 'canceled') continue;
+      for (const subscription of state.subscriptions.of(customerId)) {
+        if (subscription.status === 'canceled') continue;
         updateSubscription(context, subscription, { cancel_at_period_end: 'true' });
       }
     },
   };
+}
+
+/** Until the caller has had enough: then its own call fails, as a fetch does. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(new DOMException('The call was aborted.', 'AbortError'));
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  return promise;
 }
 
 type Arrived = {
@@ -125,7 +138,8 @@ function replay(earlier: { signature: string; status: number; body: string }, si
 
 async function run(arrived: Arrived, requestId: string): Promise<Response> {
   const { context, lanes, id } = arrived;
-  const form: Form = parseForm(arrived.text);
+  const isJson = arrived.route.startsWith('POST /v2/');
+  const form: Form = isJson ? parseJson(arrived.text) : parseForm(arrived.text);
   const handler = ROUTES[arrived.route];
   checkParameters(arrived.route, form);
   if (handler === undefined) throw new StripeError(404, `Unrecognized request URL (${arrived.route})`);

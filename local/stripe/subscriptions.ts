@@ -153,11 +153,17 @@ export function advance(context: Context): void {
     ) {
       finalize(context, invoice);
       charge(context, invoice);
-    } else if (invoice.status === 'open' && (invoice.next_payment_attempt ?? Infinity) <= context.now()) {
+    } else if (isDue(invoice, context.now())) {
       charge(context, invoice);
     }
   }
 }
+
+/** Stripe repeats a failed charge by itself, unless it is kept from it. */
+const isDue = (
+  { status, auto_advance: advances, next_payment_attempt: next }: Invoice,
+  now: number,
+): boolean => status === 'open' && advances && next !== null && next <= now;
 
 const RENEWED: readonly Subscription['status'][] = ['active', 'past_due', 'unpaid'];
 

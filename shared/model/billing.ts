@@ -92,11 +92,18 @@ export type Invoice = typeof Invoice.infer;
 /** An invoice as stored. */
 export const InvoiceRecord = Invoice.and({
   tenant_id: Uuid,
+  /** Raised by every write of what Stripe said. */
+  'revision?': NonNegativeInteger,
   /** When the finalisation gate let it pass; absent while it waits or where there was nothing to hold. */
   'passed_at?': Timestamp,
   'outbox?': 'string',
 });
 export type InvoiceRecord = typeof InvoiceRecord.infer;
 
-export const publicInvoice = ({ tenant_id, passed_at, outbox, ...invoice }: InvoiceRecord): Invoice =>
-  invoice;
+export const publicInvoice = ({
+  tenant_id,
+  revision,
+  passed_at,
+  outbox,
+  ...invoice
+}: InvoiceRecord): Invoice => invoice;

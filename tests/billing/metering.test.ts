@@ -5,7 +5,12 @@ import { reportUsage } from '../../api/billing/report-usage.ts';
 import { runBilling } from '../../api/billing/run-billing.ts';
 import { isoTime } from '../../shared/clock.ts';
 import { newUlid } from '../../shared/ids.ts';
-import { getLedgerRow, ledgerBetween, readClosedUntil } from '../../shared/store/billing/ledger.ts';
+import {
+  getLedgerRow,
+  ledgerBetween,
+  readClosedUntil,
+  settleRow,
+} from '../../shared/store/billing/ledger.ts';
 import { ledgerOutbox } from '../../shared/store/billing/outbox.ts';
 import { ledgerKey } from '../../shared/store/item-keys.ts';
 import { transact } from '../../shared/store/transact.ts';
@@ -24,13 +29,16 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 
 /** Metering: each billable job reaches Stripe once, whatever happens on the way, and no invoice leaves without. */
 
+/** Seconds until a summary of Stripe's shows a meter event. */
+const COUNTED_AFTER = 120;
+
 type Tenant = Awaited<ReturnType<typeof payingTenant>>;
 
 let world: BillingWorld;
 
 beforeAll(async () => {
   const { local } = await sharedOutpost();
-  world = await createBillingWorld(local, '2035-05-10T08:00:30.000Z');
+  world = await createBillingWorld(local, '2035-05-10T08:00:30.000Z', { countedAfter: COUNTED_AFTER });
 });
 
 beforeEach(() => {
@@ -147,6 +155,40 @@ describe('the reporter', () => {
       expect(await row(tenant, id)).toMatchObject({ report_outcome: 'reported' });
   });
 
+  test('waits with one whose outcome is unknown while Stripe may not have counted its neighbours', async () => {
+    const tenant = await payingTenant(world);
+    world.pass(MINUTE - (world.clock.now() % MINUTE) + 30_000);
+    const ended = world.clock.now();
+    const unknown = await billableJob(tenant, ended);
+    world.faultOf = (route) => (route === 'POST /v1/billing/meter_events' ? 'drop' : undefined);
+    await reportUsage(world.deps, world.billing);
+    world.faultOf = undefined;
+    world.pass(26 * HOUR);
+    // Written only now, and of the same minute: it is reported first.
+    const neighbour = await billableJob(tenant, ended - 1000);
+    await reportUsage(world.deps, world.billing);
+    expect(await row(tenant, neighbour)).toMatchObject({ report_outcome: 'reported' });
+    expect((await row(tenant, unknown)).outbox).toBeDefined();
+    world.pass(2 * HOUR);
+    await reportUsage(world.deps, world.billing);
+    expect(await row(tenant, unknown)).toMatchObject({ report_outcome: 'reported' });
+    expect(metered(tenant)).toHaveLength(2);
+  });
+
+  test('says which usage Stripe took and could not count, once', async () => {
+    const tenant = await payingTenant(world);
+    const jobId = await billableJob(tenant);
+    world.stripe.state.customers.remove(tenant.customer);
+    await world.deliver(() => []);
+    await reportUsage(world.deps, world.billing);
+    expect(await row(tenant, jobId)).toMatchObject({ report_outcome: 'reported' });
+    expect(metered(tenant)).toHaveLength(0);
+    expect(await world.deliver((bodies) => [...bodies, ...bodies])).toEqual([200, 200]);
+    const alerts = world.lines.filter((line) => line.includes('billing.meter_error') && line.includes(jobId));
+    expect(alerts).toHaveLength(1);
+    expect(alerts[0]).toContain('meter_event_customer_not_found');
+  });
+
   test('gives up a job that Stripe is too late for, and says so', async () => {
     const tenant = await payingTenant(world);
     const jobId = await billableJob(tenant, world.clock.now() - 36 * DAY);
@@ -174,6 +216,10 @@ describe('the gate', () => {
     world.faultOf = undefined;
     world.pass(10 * MINUTE);
     await runBilling(world.deps);
+    // Told of all, Stripe has not counted them yet.
+    expect(lastInvoice(tenant).status).toBe('draft');
+    world.pass(10 * MINUTE);
+    await runBilling(world.deps);
     await world.deliver();
     const invoice = lastInvoice(tenant);
     expect(invoice.status).toBe('paid');
@@ -193,6 +239,50 @@ describe('the gate', () => {
     expect(csv.trim().split('\r\n').slice(1)).toEqual(
       rows.map((each) => `${each.job_id},${each.agent},${each.billable_at}`),
     );
+  });
+
+  test('leaves out what Stripe was told of too late, on the invoice and in its list of jobs', async () => {
+    const tenant = await payingTenant(world);
+    await subscribe(world, tenant, 'pro');
+    const kept = await billableJob(tenant);
+    const lost = await billableJob(tenant);
+    await reportUsage(world.deps, world.billing);
+    await settleRow(world.deps.store, await row(tenant, lost), 'expired');
+    world.stripe.state.meterEvents.remove(lost);
+    endPeriod(tenant);
+    await world.deliver();
+    await runBilling(world.deps);
+    await world.deliver();
+    const invoice = lastInvoice(tenant);
+    expect(invoice.status).toBe('paid');
+    const csv = await (
+      await world.request('GET', `/billing/invoices/${invoice.id}/jobs`, { key: tenant.apiKey })
+    ).text();
+    expect(
+      csv
+        .split('\r\n')
+        .slice(1, -1)
+        .map((line) => line.split(',')[0]),
+    ).toEqual([kept]);
+    expect(world.lines.some((line) => line.includes('invoice_differs') && line.includes(invoice.id))).toBe(
+      false,
+    );
+  });
+
+  test('lets an invoice be collected that was finalised while an event came to hold it', async () => {
+    const tenant = await payingTenant(world);
+    await subscribe(world, tenant, 'pro');
+    endPeriod(tenant);
+    let raced = false;
+    world.faultOf = (route) => {
+      if (route !== 'POST /v1/invoices/:id' || raced) return undefined;
+      raced = true;
+      world.stripe.state.invoices.put({ ...lastInvoice(tenant), status: 'open', auto_advance: true });
+      return undefined;
+    };
+    await world.deliver();
+    expect(raced).toBe(true);
+    expect(lastInvoice(tenant)).toMatchObject({ status: 'open', auto_advance: true });
   });
 
   test('finds a draft that no event told of before Stripe finalises it', async () => {

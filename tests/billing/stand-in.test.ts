@@ -34,9 +34,9 @@ test('accepts what the SDK’s types declare: parameters.json is up to date', ()
 test('the setup is idempotent; a new amount makes a new price and keeps the old one', async () => {
   const { client } = await standIn();
   const first = await setUpStripe(client, OFFER);
-  expect(first.created).toHaveLength(8);
+  expect(first.created).toHaveLength(9);
   const second = await setUpStripe(client, OFFER);
-  expect(second).toEqual({ ...first, created: [], webhookSecret: undefined });
+  expect(second).toEqual({ ...first, created: [], webhookSecrets: [] });
   const raised = await setUpStripe(client, { ...OFFER, month: { ...OFFER.month, pro: '2100' } });
   expect(raised.created).toHaveLength(1);
   expect(raised.pro).toHaveLength(2);

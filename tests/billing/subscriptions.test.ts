@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
 import { reconcile } from '../../api/billing/reconcile.ts';
+import { syncTenant } from '../../api/billing/sync-tenant.ts';
 import { runBilling } from '../../api/billing/run-billing.ts';
 import { transact } from '../../shared/store/transact.ts';
 import { changeTenant } from '../../shared/store/tenants/tenant-writes.ts';
@@ -221,6 +222,39 @@ describe('a manual plan', () => {
   });
 });
 
+describe('a tenant that changes while Stripe is asked', () => {
+  test('is not left half-way: one that is deleted meanwhile pays for nothing more', async () => {
+    const tenant = await payingTenant(world);
+    await subscribe(world, tenant, 'pro');
+    const admin = await operatorKey();
+    let asked = false;
+    world.faultOf = async (route) => {
+      if (route !== 'GET /v1/subscriptions' || asked) return undefined;
+      asked = true;
+      expect((await call('DELETE', `/tenants/${tenant.tenantId}`, admin)).status).toBe(200);
+      return undefined;
+    };
+    await syncTenant(world.deps, world.billing, tenant.tenantId);
+    world.faultOf = undefined;
+    await runBilling(world.deps);
+    expect(subscriptionOf(tenant.customer).status).toBe('canceled');
+  });
+
+  test('has the plan that it pays for once the operator gives it back', async () => {
+    const tenant = await payingTenant(world);
+    await subscribe(world, tenant, 'enterprise');
+    const admin = await operatorKey();
+    const patch = (body: object): Promise<Response> =>
+      call('PATCH', `/tenants/${tenant.tenantId}`, admin, body);
+    expect((await patch({ plan: 'free' })).status).toBe(200);
+    await runBilling(world.deps);
+    expect(await stored(world, tenant)).toMatchObject({ plan: 'free', plan_source: 'manual' });
+    expect((await patch({ plan_source: 'stripe' })).status).toBe(200);
+    await runBilling(world.deps);
+    expect(await stored(world, tenant)).toMatchObject({ plan: 'enterprise', plan_source: 'stripe' });
+  });
+});
+
 describe('without events', () => {
   test('the daily reconciliation makes the tenant what Stripe says', async () => {
     const tenant = await payingTenant(world);
@@ -241,5 +275,6 @@ describe('without events', () => {
     await reconcile(world.deps, world.billing);
     expect((await stored(world, tenant)).plan).toBe('pro');
     expect(world.lines.some((line) => line.includes('billing.unknown_price'))).toBe(true);
+    expect(world.lines.some((line) => line.includes('"BillingDifference":1'))).toBe(true);
   }, 60_000);
 });

@@ -13,9 +13,9 @@ import { syncAt } from '../../shared/store/billing/sync-due.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import { changeTenant } from '../../shared/store/tenants/tenant-writes.ts';
 import { transact } from '../../shared/store/transact.ts';
+import type { AwsInProcess } from '../harness/aws-in-process.ts';
 import { checkAnswer } from '../harness/contract.ts';
-import type { LocalAws } from '../harness/local-aws.ts';
-import { awsOf, createTestTenant, outpostEnv, type TestTenant } from '../harness/outpost.ts';
+import { type AwsAddress, awsOf, createTestTenant, outpostEnv, type TestTenant } from '../harness/outpost.ts';
 import { createFakeClock, type FakeClock } from '../limits/fake-clock.ts';
 
 /** The API with billing on, in this process, over the Stripe stand-in: one clock for both. */
@@ -29,7 +29,7 @@ export type BillingWorld = {
   /** Entries that were handed to the audit trail. */
   readonly audited: AuditEntry[];
   /** What goes wrong with Stripe from now on; undefined: nothing. */
-  faultOf: ((route: string) => Fault | undefined) | undefined;
+  faultOf: ((route: string) => Fault | undefined | Promise<undefined>) | undefined;
   /** Customers whose card is refused. */
   readonly refused: Set<string>;
   readonly webhookSecret: string;
@@ -47,9 +47,15 @@ const AMOUNTS = { pro: 2_900, enterprise: 49_900, job: 7 } as const;
 const MINUTE_MS = 60_000;
 
 export async function createBillingWorld(
-  local: LocalAws,
+  local: AwsAddress,
   start: string,
-  settings: { webhookSecrets?: (secret: string) => string[] } = {},
+  settings: {
+    webhookSecrets?: (secret: string) => string[];
+    /** After so many seconds Stripe's summaries show a meter event. */
+    countedAfter?: number;
+    /** Answers what would go to AWS. */
+    lead?: AwsInProcess['lead'];
+  } = {},
 ): Promise<BillingWorld> {
   awsOf(local);
   const clock = createFakeClock(Date.parse(start));
@@ -57,6 +63,7 @@ export async function createBillingWorld(
   const world: { faultOf: BillingWorld['faultOf'] } = { faultOf: undefined };
   const stripe = createStripe({
     now: () => clock.now(),
+    countedAfter: settings.countedAfter ?? 0,
     pays: (customer) => !refused.has(customer),
     faultOf: (route) => world.faultOf?.(route),
   });
@@ -73,6 +80,8 @@ export async function createBillingWorld(
     write: (line) => void lines.push(line),
     streaming: false,
   });
+  settings.lead?.(made.store.client);
+  settings.lead?.(made.queues.client);
   // Clients take the credentials of the environment at their first call, and another file may change it.
   await getTenant(made.store, 'nobody');
   const deps: ApiDeps = {
@@ -125,13 +134,13 @@ async function configure(
     meterEvent: empty.meterEvent,
     webhookUrl: 'https://api.example/webhooks/stripe',
   });
-  const secret = setup.webhookSecret ?? '';
+  const [secret = ''] = setup.webhookSecrets;
   const config = {
     ...empty,
     planPrices: { pro: setup.pro, enterprise: setup.enterprise },
     jobPrices: setup.job,
     meterId: setup.meterId,
-    webhookSecrets: secretsOf?.(secret) ?? [secret],
+    webhookSecrets: secretsOf?.(secret) ?? setup.webhookSecrets,
   };
   return { config, secret };
 }

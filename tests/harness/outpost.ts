@@ -15,8 +15,11 @@ import type { LocalAws } from './local-aws.ts';
 /** One pepper for all tests: keys made by one test file are known to every process of the run. */
 export const TEST_PEPPER = 'test-pepper-test-pepper-test-pepper-test';
 
+/** Where an AWS is, and who may ask it. */
+export type AwsAddress = Pick<LocalAws, 'endpoint' | 'credentials'>;
+
 /** The environment of every Outpost process against a local AWS. */
-export const outpostEnv = (aws: LocalAws): Record<string, string> => ({
+export const outpostEnv = (aws: AwsAddress): Record<string, string> => ({
   OUTPOST_ENV: 'local',
   OUTPOST_PEPPER: TEST_PEPPER,
   OUTPOST_QUEUE_BASE_URL: `${aws.endpoint}/000000000000`,
@@ -27,7 +30,7 @@ export const outpostEnv = (aws: LocalAws): Record<string, string> => ({
 });
 
 /** The clients of a test process. */
-export function awsOf(local: LocalAws) {
+export function awsOf(local: AwsAddress) {
   const env = outpostEnv(local);
   process.env['AWS_ACCESS_KEY_ID'] = local.credentials.accessKeyId;
   process.env['AWS_SECRET_ACCESS_KEY'] = local.credentials.secretAccessKey;

@@ -5,9 +5,24 @@ import { fromItem, getItem, type Item, type Store, toItem } from '../store.ts';
 import { updateItem } from '../update-item.ts';
 import { OUTBOXES } from './outbox.ts';
 
-/** Stores an invoice as Stripe has it now; what the gate noted of it stays. */
-export async function storeInvoice(store: Store, record: InvoiceRecord): Promise<void> {
-  await updateItem(store, 'tenants', invoiceKey(record.tenant_id, record.invoice_id), { set: record });
+/**
+ * Stores an invoice as Stripe was asked for it, if nobody stored it since it was read as `before` (which must
+ * have been before Stripe was asked): so what is stored last was asked last. False when somebody did. What the
+ * gate noted of it stays.
+ */
+export async function storeInvoice(
+  store: Store,
+  before: InvoiceRecord | undefined,
+  record: InvoiceRecord,
+): Promise<boolean> {
+  const seen = before?.revision;
+  const stored = await updateItem(store, 'tenants', invoiceKey(record.tenant_id, record.invoice_id), {
+    set: { ...record, revision: (seen ?? 0) + 1 },
+    ...(seen === undefined
+      ? { condition: 'attribute_not_exists(#revision)' }
+      : { condition: '#revision = :seen', values: { seen } }),
+  });
+  return stored !== undefined;
 }
 
 export async function getInvoice(

@@ -79,16 +79,21 @@ export async function ledgerBetween(
   return rows.filter((row) => meteredAt(row) >= from && meteredAt(row) < to);
 }
 
+/** Whether an invoice charges a row: all but those that Stripe was never told of, or was told of too late. */
+export const isBilled = ({ report_outcome: outcome }: LedgerRow): boolean =>
+  outcome !== 'unmetered' && outcome !== 'expired';
+
 /**
- * Fixes the second that Stripe will be told, before it is told. False when the tenant's closed time moved
- * meanwhile, or when the row was fixed by somebody else: then it must be read again.
+ * Fixes the second that Stripe will be told, before it is told; answers the row as it is then. Undefined when
+ * the tenant's closed time moved meanwhile, or somebody else fixed the row: then it must be read again.
  */
 export async function fixMeteredAt(
   store: Store,
   row: LedgerRow,
   at: string,
   closedUntil: string | undefined,
-): Promise<boolean> {
+): Promise<LedgerRow | undefined> {
+  const fixed = { metered_at: at, metering_since: isoTime(store.clock.now()) };
   try {
     await transact(store, [
       {
@@ -96,15 +101,15 @@ export async function fixMeteredAt(
         table: 'tenants',
         update: ledgerKey(row.tenant_id, row.job_id),
         change: {
-          set: { metered_at: at, metering_since: isoTime(store.clock.now()) },
+          set: fixed,
           condition: 'attribute_exists(#pk) AND attribute_not_exists(#metered_at)',
         },
       },
       closedCheck(row.tenant_id, closedUntil),
     ]);
-    return true;
+    return { ...row, ...fixed };
   } catch (error) {
-    if (error instanceof ConditionFailed) return false;
+    if (error instanceof ConditionFailed) return undefined;
     throw error;
   }
 }
@@ -133,12 +138,12 @@ export async function closeUntil(store: Store, tenantId: string, until: string):
   });
 }
 
-/** Takes a row out of the outbox: Stripe has it, or never will (`outcome` says which). */
+/** Takes a row out of the outbox, always: Stripe has it, or never will (`outcome` says which). */
 export async function settleRow(
   store: Store,
   row: LedgerRow,
   outcome: 'reported' | 'unmetered' | 'expired',
-): Promise<void> {
+): Promise<true> {
   await updateItem(store, 'tenants', ledgerKey(row.tenant_id, row.job_id), {
     set: {
       report_outcome: outcome,
@@ -147,4 +152,5 @@ export async function settleRow(
     remove: ['outbox', 'outbox_at'],
     condition: 'attribute_exists(#pk)',
   });
+  return true;
 }
