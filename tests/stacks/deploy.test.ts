@@ -4,52 +4,70 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EnvironmentName } from '../../stacks/settings.ts';
 import { EVERYTHING, synthesizeInto } from './synthesis.ts';
-import { startTerraform, type Terraform, TERRAFORM } from './terraform.ts';
+import { startTerraform, type Terraform, TERRAFORM, WITHOUT_TERRAFORM } from './terraform.ts';
 
 /**
- * Real terraform on the synthesized stacks, over a stand-in for the AWS provider: names, types, references and
- * the order of stacks are as a deployment would find them; nothing reaches AWS.
+ * Row Q4. Real terraform on the synthesized stacks, over a stand-in for the AWS provider: names, types, references
+ * and the order of stacks are as a deployment would find them; nothing reaches AWS.
  */
-const ORDER = ['data', 'queues', 'api', 'worker', 'observability'];
+const ORDER = ['data', 'queues', 'api', 'worker', 'observability'] as const;
+/** What prod does not let go of. */
+const PROTECTED: readonly string[] = ['data', 'worker'];
 const MINUTE_MS = 60_000;
 const everyEnvironment = Number(process.env['OUTPOST_TEST_SCALE'] ?? 1) > 1;
 
-/** State in a folder; everything else that is optional is made. */
+/** State in a folder; everything else that is optional is made, but for dev, which has as little as can be. */
+const WHOLE = { ...EVERYTHING, state: null };
 const CASES: readonly (readonly [EnvironmentName, Record<string, unknown>])[] = [
-  ['staging', { ...EVERYTHING, state: null }],
-  ...(everyEnvironment ? ([['dev', {}]] as const) : []),
+  ['staging', WHOLE],
+  ...(everyEnvironment
+    ? ([
+        ['dev', {}],
+        ['prod', WHOLE],
+      ] as const)
+    : []),
 ];
 
-const reason = TERRAFORM === null ? ' (skipped: there is no terraform in PATH)' : '';
+type Deployment = { readonly folder: string; readonly terraform: Terraform };
 
-for (const [environment, overrides] of CASES) {
-  describe.skipIf(TERRAFORM === null)(`${environment}${reason}`, () => {
-    let folder: string;
-    let terraform: Terraform;
-    const id = (stack: string): string => `outpost-${stack}-${environment}`;
+async function startDeployment(
+  environment: EnvironmentName,
+  settings: Record<string, unknown>,
+): Promise<Deployment> {
+  const folder = mkdtempSync(join(tmpdir(), 'outpost-deploy-'));
+  await synthesizeInto(join(folder, 'cdktf.out'), environment, settings);
+  return { folder, terraform: await startTerraform(join(folder, 'cdktf.out')) };
+}
+
+async function endDeployment({ folder, terraform }: Deployment): Promise<void> {
+  await terraform.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+for (const [environment, settings] of CASES) {
+  describe.skipIf(TERRAFORM === null)(`${environment}${WITHOUT_TERRAFORM}`, () => {
+    let deployment: Deployment;
+    const run = (stack: string, command: string, ...args: string[]) =>
+      deployment.terraform.run(`outpost-${stack}-${environment}`, command, ...args);
 
     beforeAll(async () => {
-      folder = mkdtempSync(join(tmpdir(), 'outpost-deploy-'));
-      await synthesizeInto(join(folder, 'cdktf.out'), environment, overrides);
-      terraform = await startTerraform(join(folder, 'cdktf.out'));
-    }, MINUTE_MS);
-    afterAll(async () => {
-      await terraform.stop();
-      rmSync(folder, { recursive: true, force: true });
-    });
+      deployment = await startDeployment(environment, settings);
+    }, 2 * MINUTE_MS);
+    afterAll(() => endDeployment(deployment));
 
     for (const stack of ORDER) {
       test(
-        `${stack} is valid, applies, and then has nothing to change`,
+        `${stack} is valid, is planned and applied, and then has nothing to change`,
         async () => {
           const steps = [
             ['init'],
             ['validate'],
-            ['apply', '-auto-approve'],
+            ['plan', '-out=planned'],
+            ['apply', 'planned'],
             ['plan', '-detailed-exitcode'],
           ] as const;
           for (const [command, ...args] of steps) {
-            const { code, output } = await terraform.run(id(stack), command, ...args);
+            const { code, output } = await run(stack, command, ...args);
             expect({ command, code, output: code === 0 ? '' : output }).toEqual({
               command,
               code: 0,
@@ -57,46 +75,49 @@ for (const [environment, overrides] of CASES) {
             });
           }
         },
-        2 * MINUTE_MS,
+        5 * MINUTE_MS,
       );
     }
 
-    test(
-      'all are destroyed in reverse order',
-      async () => {
-        for (const stack of ORDER.toReversed()) {
-          const { code, output } = await terraform.run(id(stack), 'destroy', '-auto-approve');
-          expect({ stack, code, output: code === 0 ? '' : output }).toEqual({ stack, code: 0, output: '' });
-        }
-      },
-      2 * MINUTE_MS,
-    );
+    for (const stack of ORDER.toReversed()) {
+      const isProtected = environment === 'prod' && PROTECTED.includes(stack);
+      test(
+        `${stack} ${isProtected ? 'refuses to be destroyed' : 'is destroyed'}`,
+        async () => {
+          const { code, output } = await run(stack, 'destroy', '-auto-approve');
+          expect({ code, output: code === 0 ? '' : output }).toEqual(
+            isProtected
+              ? { code: 1, output: expect.stringContaining('prevent_destroy') }
+              : { code: 0, output: '' },
+          );
+        },
+        5 * MINUTE_MS,
+      );
+    }
   });
 }
 
-describe.skipIf(TERRAFORM === null)(`prod${reason}`, () => {
-  let folder: string;
-  let terraform: Terraform;
+/** All of prod is above where there is time for it. */
+if (!everyEnvironment) {
+  describe.skipIf(TERRAFORM === null)(`prod’s data${WITHOUT_TERRAFORM}`, () => {
+    let deployment: Deployment;
 
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'outpost-deploy-'));
-    await synthesizeInto(join(folder, 'cdktf.out'), 'prod', { ...EVERYTHING, state: null });
-    terraform = await startTerraform(join(folder, 'cdktf.out'));
-  }, MINUTE_MS);
-  afterAll(async () => {
-    await terraform.stop();
-    rmSync(folder, { recursive: true, force: true });
+    beforeAll(async () => {
+      deployment = await startDeployment('prod', WHOLE);
+    }, 2 * MINUTE_MS);
+    afterAll(() => endDeployment(deployment));
+
+    test(
+      'refuses to be destroyed',
+      async () => {
+        const { terraform } = deployment;
+        await terraform.run('outpost-data-prod', 'init');
+        expect((await terraform.run('outpost-data-prod', 'apply', '-auto-approve')).code).toBe(0);
+        const { code, output } = await terraform.run('outpost-data-prod', 'destroy', '-auto-approve');
+        expect(code).toBe(1);
+        expect(output).toContain('prevent_destroy');
+      },
+      5 * MINUTE_MS,
+    );
   });
-
-  test(
-    'refuses to destroy its data',
-    async () => {
-      await terraform.run('outpost-data-prod', 'init');
-      expect((await terraform.run('outpost-data-prod', 'apply', '-auto-approve')).code).toBe(0);
-      const { code, output } = await terraform.run('outpost-data-prod', 'destroy', '-auto-approve');
-      expect(code).toBe(1);
-      expect(output).toContain('prevent_destroy');
-    },
-    2 * MINUTE_MS,
-  );
-});
+}

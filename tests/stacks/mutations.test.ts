@@ -12,7 +12,7 @@ import {
   type Stacks,
   synthesizeInto,
 } from './synthesis.ts';
-import { startTerraform, type Terraform, TERRAFORM } from './terraform.ts';
+import { startTerraform, type Terraform, TERRAFORM, WITHOUT_TERRAFORM } from './terraform.ts';
 
 /** What checks are worth is what they catch: each fault is planted and must make one of them fail. */
 
@@ -214,9 +214,7 @@ const TERRAFORM_FAULTS: readonly (readonly [string, RegExp, string, (stacks: Sta
   ],
 ];
 
-const reason = TERRAFORM === null ? ' (skipped: there is no terraform in PATH)' : '';
-
-describe.skipIf(TERRAFORM === null)(`terraform catches${reason}`, () => {
+describe.skipIf(TERRAFORM === null)(`terraform catches${WITHOUT_TERRAFORM}`, () => {
   for (const [fault, message, stack, plant] of TERRAFORM_FAULTS) {
     test(
       fault,

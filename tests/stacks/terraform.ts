@@ -5,10 +5,14 @@ import { readdirSync } from 'node:fs';
 export type Terraform = {
   /** Runs a command in a stack's folder; never asks, never colours. */
   run(stack: string, command: string, ...args: string[]): Promise<{ code: number; output: string }>;
+  /** What leads any terraform to the stand-in. */
+  readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 };
 
 export const TERRAFORM = Bun.which('terraform');
+/** Appended to the name of what is skipped without it. */
+export const WITHOUT_TERRAFORM = TERRAFORM === null ? ' (skipped: there is no terraform in PATH)' : '';
 
 const STAND_IN = join(import.meta.dir, '../../stacks/stand-in/main.ts');
 
@@ -33,6 +37,7 @@ export async function startTerraform(output: string): Promise<Terraform> {
     CHECKPOINT_DISABLE: '1',
   };
   return {
+    env,
     async run(stack, command, ...args) {
       const noInput = ['init', 'plan', 'apply', 'destroy'].includes(command) ? ['-input=false'] : [];
       const child = Bun.spawn([TERRAFORM ?? 'terraform', command, '-no-color', ...noInput, ...args], {
