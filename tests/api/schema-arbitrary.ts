@@ -9,6 +9,7 @@ export type Schema = {
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
   readonly pattern?: string;
+  readonly format?: string;
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly minimum?: number;
@@ -23,7 +24,7 @@ export type Schema = {
 };
 
 const KNOWN = new Set(
-  '$schema title description type const enum anyOf oneOf pattern minLength maxLength minimum maximum items minItems maxItems properties required patternProperties additionalProperties'.split(
+  '$schema title description type const enum anyOf oneOf pattern format minLength maxLength minimum maximum items minItems maxItems properties required patternProperties additionalProperties'.split(
     ' ',
   ),
 );
@@ -70,7 +71,8 @@ export function valuesOf(schema: Schema): Arbitrary<unknown> {
   }
 }
 
-function stringsOf({ pattern, minLength = 0, maxLength = 200 }: Schema): Arbitrary<string> {
+function stringsOf({ pattern, format, minLength = 0, maxLength = 200 }: Schema): Arbitrary<string> {
+  if (format === 'uri') return fc.webUrl();
   if (pattern === undefined)
     return fc
       .string({ unit: 'grapheme', minLength: Math.min(minLength, maxLength), maxLength })
