@@ -145,7 +145,7 @@ describe('GET /audit', () => {
     const tenant = await createTestTenant(api.deps.store);
     const days = api.deps.store.auditRetentionDays;
     const at = (ageMs: number) => ({ timestamp: new Date(Date.now() - ageMs).toISOString() });
-    const kept = entry(tenant.tenantId, at(days * DAY_MS - 60_000));
+    const kept = entry(tenant.tenantId, at((days - 1) * DAY_MS));
     const expired = entry(tenant.tenantId, at(days * DAY_MS + 5_000));
     await put(kept);
     await put(expired);

@@ -10,6 +10,7 @@ import { sha256 } from '../../shared/hash.ts';
 import { describeProviderSecret } from '../../shared/secrets/provider-secret-store.ts';
 import { providerKeySecret } from '../../shared/secrets/secrets.ts';
 import { idempotencyKey } from '../../shared/store/item-keys.ts';
+import { getItem } from '../../shared/store/store.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import { transact } from '../../shared/store/transact.ts';
 import { updateItem } from '../../shared/store/update-item.ts';
@@ -364,12 +365,15 @@ describe('an Idempotency-Key', () => {
     const tenant = await createTestTenant(aws.store);
     const key = newUuid();
     await local.faults.set([
-      { service: 'secretsmanager', operation: 'CreateSecret', fault: { kind: 'delay', ms: 600 } },
+      { service: 'secretsmanager', operation: 'CreateSecret', fault: { kind: 'delay', ms: 1_500 } },
     ]);
     const first = putKey(tenant, key);
-    await Bun.sleep(300);
-    const other = await putKey(tenant, key, 'sk-another-0123456789');
-    const same = await putKey(tenant, key);
+    const claim = idempotencyKey(tenant.tenantId, sha256(key));
+    while ((await getItem(aws.store, 'tenants', claim)) === undefined) await Bun.sleep(20);
+    const [other, same] = await Promise.all([
+      putKey(tenant, key, 'sk-another-0123456789'),
+      putKey(tenant, key),
+    ]);
     await local.faults.clear();
     await expectProblem(other, 409, 'idempotency_conflict');
     expect(same.headers.get('idempotency-replayed')).toBe('true');

@@ -79,13 +79,13 @@ describe('a provider key', () => {
 
   test('that is replaced while it is being read is not kept as it was', async () => {
     await put('sk-one-0123456789');
-    // The answer is computed at once and arrives late.
-    const slow = { ...aws.secrets, client: slowClient() };
-    keys = createProviderKeys(slow, clock);
+    const slow = slowClient();
+    keys = createProviderKeys({ ...aws.secrets, client: slow.client }, clock);
     const early = get();
-    await Bun.sleep(150);
+    await slow.computed;
     await put('sk-two-0123456789');
     keys.forget(tenantId, 'openai');
+    slow.arrive();
     expect(await early).toBe('sk-one-0123456789');
     expect(await get()).toBe('sk-two-0123456789');
   });
@@ -137,22 +137,24 @@ describe('a provider key', () => {
     await expect(keys.get(tenantId, 'google', AbortSignal.abort())).rejects.toThrow('abandoned');
   });
 
-  /** A client whose first answer arrives after what comes next. */
-  function slowClient(): Aws['secrets']['client'] {
+  /** A client whose first answer is computed, and arrives when the test says so. */
+  function slowClient() {
     const { client } = awsOf(local).secrets;
+    const [computed, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let first = true;
     client.middlewareStack.add(
       (next) => async (args) => {
         const answer = await next(args);
         if (first) {
           first = false;
-          await Bun.sleep(400);
+          computed.resolve();
+          await arrived.promise;
         }
         return answer;
       },
       { step: 'initialize', name: 'answerLate' },
     );
-    return client;
+    return { client, computed: computed.promise, arrive: arrived.resolve };
   }
 });
 

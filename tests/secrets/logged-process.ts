@@ -12,8 +12,8 @@ export type LoggedProcess = {
 };
 
 const ROOT = join(import.meta.dir, '../..');
-const STOP_GRACE_MS = 15_000;
-const START_MS = 30_000;
+const STOP_GRACE_MS = 60_000;
+const START_MS = 120_000;
 
 /** Starts an entry with exactly this environment (and PATH) and waits for its line `{"endpoint": ...}`. */
 export async function startLogged(options: {

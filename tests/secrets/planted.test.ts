@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
 import { exportAudit } from '../../api/operations/export-audit.ts';
 import { bootstrap } from '../../api/operations/bootstrap.ts';
 import { ensurePepper } from '../../api/operations/ensure-pepper.ts';
@@ -19,7 +20,7 @@ import { type LoggedProcess, startLogged } from './logged-process.ts';
 import { findings, type Place, type Planted, processes, secretsIn } from './search.ts';
 
 // Processes on a busy machine: the preload's default holds for the first file alone.
-setDefaultTimeout(60_000);
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 /**
  * Row S4: unique secrets are planted wherever one can be, a whole system runs through success and failure, and
@@ -129,13 +130,16 @@ function ownerOf(commandLine: string): string {
 const job = (key: string, command: string, more: object = {}, headers: Record<string, string> = {}) =>
   call('POST', '/jobs', { key, body: { agent: 'keyed', command, ...more }, headers });
 
+/** Patience, not a promise: processes on a busy machine. */
+const REACHED_MS = 120_000;
+
 /** The job once it is in one of these states. Throws with the worker's last lines when that takes too long. */
 async function reached(
   key: string,
   jobId: unknown,
   states: readonly string[],
 ): Promise<Record<string, unknown>> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + REACHED_MS;
   for (;;) {
     const found = await call('GET', `/jobs/${String(jobId)}`, { key });
     if (states.includes(String(found['status']))) return found;
@@ -323,7 +327,7 @@ beforeAll(async () => {
   watching = false;
   await watched;
   for (const name of ['worker', 'functions', 'api']) await running.find((each) => each.name === name)?.stop();
-}, 180_000);
+}, 600_000);
 
 afterAll(async () => {
   watching = false;
