@@ -140,8 +140,8 @@ const inputs = (operation: Operation): Arbitrary<Input> =>
     { noNullPrototype: true },
   );
 
-/** The answer's status, and whether it is a fault of ours: a 5xx other than the refusal where nobody is billed. */
-type Sent = { readonly status: number; readonly fault: boolean };
+/** The answer's status, and what the log says of a fault of ours: a 5xx other than the refusal where nobody is billed. */
+type Sent = { readonly status: number; readonly fault: unknown };
 
 async function send(method: string, template: string, input: Input): Promise<Sent> {
   const path = template.replaceAll(/\{(\w+)\}/g, (_, name: keyof World['params']) => {
@@ -158,11 +158,15 @@ async function send(method: string, template: string, input: Input): Promise<Sen
     headers: input.headers,
     ...(withBody ? { body: JSON.stringify(input.body) } : {}),
   });
-  const fault = answer.status >= 500 && (await answer.clone().json()).code !== 'billing_off';
+  const fault =
+    answer.status >= 500 && (await answer.clone().json()).code !== 'billing_off' && logged(answer);
   // A stream of events stays open.
   await answer.body?.cancel();
   return { status: answer.status, fault };
 }
+
+const logged = (answer: Response): unknown =>
+  api.logs().filter((line) => line['request_id'] === answer.headers.get('x-request-id'));
 
 describe.each(OPERATIONS)('%s', (_, method, path, operation) => {
   beforeAll(async () => {
