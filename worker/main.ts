@@ -132,9 +132,18 @@ async function createDeps(
   };
 }
 
-/** The worker's own credentials, so that they are redacted should an agent ever print them. */
+/**
+ * The worker's own credentials, or on ECS the path that leads to them, so that they are redacted should an agent
+ * ever print them.
+ */
 function ownSecrets(): string[] {
-  const names = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+  const names = [
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SESSION_TOKEN',
+    'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+    'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+    'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+  ];
   return names.map((name) => process.env[name] ?? '').filter((secret) => secret !== '');
 }
 

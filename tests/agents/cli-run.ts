@@ -24,6 +24,8 @@ export type CliJob = {
   /** Ends the run when it aborts; the run then has the exit code of a killed process. */
   readonly signal?: AbortSignal;
   readonly extraEnv?: Readonly<Record<string, string>>;
+  /** What lies in the workspace before the start, by path. */
+  readonly plants?: Readonly<Record<string, string>>;
 };
 
 const readOrNull = async (file: string): Promise<string | null> =>
@@ -41,6 +43,10 @@ const spawnIn = async (job: CliJob, folder: string): Promise<CliRun> => {
   for (const file of command.files) {
     await mkdir(path.dirname(file.path), { recursive: true });
     await writeFile(file.path, file.content, { mode: file.mode });
+  }
+  for (const [name, content] of Object.entries(job.plants ?? {})) {
+    await mkdir(path.dirname(path.join(workspace, name)), { recursive: true });
+    await writeFile(path.join(workspace, name), content);
   }
   const start = performance.now();
   const child = Bun.spawn([...command.argv], {

@@ -7,6 +7,7 @@ import { type CliJob, type CliRun, createLimiter, runCli } from './cli-run.ts';
 import { type InstalledAgent, installOnce } from './install-once.ts';
 import { killMarked, markedProcesses } from './marked-processes.ts';
 import { ofType } from './parser-harness.ts';
+import { startThief } from './thief.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 
@@ -75,6 +76,10 @@ describe.each(agents.map((agent) => [agent.row.id, agent] as const))('%s', (id, 
   ];
   const runs = new Map(scenarios.map((scenario) => [scenario, start(agent, scenario)]));
 
+  const keyOfTrapped = `sk-test-trapped-${crypto.randomUUID()}`;
+  const thief = startThief(keyOfTrapped);
+  const trapped = start(agent, 'text', limit, { plants: thief.plants, key: keyOfTrapped });
+
   const finished = async (scenario: string) => {
     const started = runs.get(scenario);
     if (started === undefined) throw new Error(`no run of ${scenario}`);
@@ -106,6 +111,18 @@ describe.each(agents.map((agent) => [agent.row.id, agent] as const))('%s', (id, 
       expect(run.hello).toBe(HELLO);
       expect(ofType(run, 'tool_call')).toHaveLength(1);
       expect(ofType(run, 'tool_result')).toMatchObject([{ ok: true }]);
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  test(
+    'text, in a workspace full of traps: nothing but the model hears of the key',
+    async () => {
+      const ended = await trapped.run;
+      await thief.stop();
+      expect(thief.caught).toEqual([]);
+      expectSuccess(ended);
+      expect(await callsOf(keyOfTrapped.slice(-4))).toBeGreaterThan(0);
     },
     RUN_TIMEOUT_MS,
   );

@@ -15,7 +15,9 @@ import { wipeAfterJob } from '../workspace/workspace.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import { isRetried, judge } from './outcome.ts';
 import type { AttemptOutcome, Ending } from './outcome.ts';
-import { end, giveBack } from './settle.ts';
+import { report } from './report.ts';
+import type { Settlement } from './report.ts';
+import { end, giveBack, RETRY_DELAY_SECONDS } from './settle.ts';
 import { impossible, prepareAgent, startAgent } from './start-agent.ts';
 import type { RunningAgent } from './start-agent.ts';
 
@@ -30,14 +32,11 @@ export type Attempt = {
 };
 
 /** Row J4 gives a process tree 10 s from the request: the worker's look takes 2, the kill up to 8 less this. */
-const TERM_GRACE_MAX_MS = 4_000;
+const TERM_GRACE_MAX_MS = 3_000;
 /** S3 may be away this long at the end of a job before its last output is given up. */
 const FINISH_MS = 120_000;
 /** On SIGTERM a job is handed back within 115 s (row W1), of which the rest is for the kill and the record. */
 const FINISH_STOPPING_MS = 60_000;
-/** A job whose key could not be read waits this long before another try. */
-const RETRY_DELAY_SECONDS = 10;
-
 /**
  * Runs one attempt of a claimed job to its settlement: ended, given back, or left alone because the lease is
  * lost. Throws what kept the attempt from being settled.
@@ -74,7 +73,7 @@ const endUnstarted = async (deps: WorkerDeps, attempt: Attempt, failure: Failure
     ...outcome,
     lastEventId: eventId(lease.attempt, 0),
   });
-  report(deps, attempt, ended ? 'ended' : 'lease_lost', outcome);
+  report(deps, job, ended ? 'ended' : 'lease_lost', outcome);
 };
 
 /** Null when the key could not be read, and the job went back to be tried again: nothing has been started. */
@@ -118,7 +117,7 @@ const superviseAgent = async (
   await failpoint('worker.after_output');
   const outcome = judge(ending, exit, result.verdict, job);
   const settled = await settle(deps, attempt, ending, outcome, result);
-  report(deps, attempt, settled, outcome, {
+  report(deps, job, settled, outcome, {
     ending,
     orphans,
     run_ms: Math.round(deps.clock.monotonic() - startedAt),
@@ -171,9 +170,6 @@ const lastEvents = (
   return status('retrying', `Attempt ${lease.attempt} failed: ${outcome.failure?.message ?? ''}`);
 };
 
-/** What became of an attempt: the job has ended, is pending again, or belongs to another claim. */
-type Settlement = 'ended' | 'handed_back' | 'retrying' | 'lease_lost';
-
 const settle = async (
   deps: WorkerDeps,
   { job, lease, received, keeper }: Attempt,
@@ -191,32 +187,12 @@ const settle = async (
   const ended = await end(deps, received, job, lease, {
     ...outcome,
     usage: result.usage,
-    output: { location: result.rawLocation, bytes: result.rawBytes, truncated: result.truncated },
+    output: {
+      location: result.rawLocation,
+      bytes: result.rawBytes,
+      truncated: result.truncated || result.lost,
+    },
     lastEventId,
   });
   return ended ? 'ended' : 'lease_lost';
-};
-
-/** The one canonical line of an attempt. */
-const report = (
-  deps: WorkerDeps,
-  { job }: Attempt,
-  settled: Settlement,
-  outcome: AttemptOutcome,
-  details: Readonly<Record<string, unknown>> = {},
-): void => {
-  const code = outcome.failure?.code ?? null;
-  deps.log.info('job.attempt', {
-    agent: job.agent,
-    workspace: job.workspace,
-    priority: job.priority,
-    settled,
-    status: outcome.status,
-    failure: code,
-    exit_code: outcome.exitCode,
-    ...details,
-  });
-  if (settled !== 'ended') return;
-  if (code === null) deps.metrics.put({ JobsEnded: 1 });
-  else deps.metrics.put({ JobsEnded: 1, JobsFailed: 1 }, { code });
 };

@@ -1,3 +1,4 @@
+import { describeError } from '../../shared/errors.ts';
 import { failpoint } from '../../shared/failpoint.ts';
 import { eventId } from '../../shared/model/event.ts';
 import type { JobRecord } from '../../shared/model/job.ts';
@@ -14,7 +15,9 @@ import { sendAnew } from '../loop/send-anew.ts';
 import { lockUid } from '../workspace/lock.ts';
 import { keepLease } from './lease-keeper.ts';
 import { runAttempt } from './run-attempt.ts';
-import { abandon, end } from './settle.ts';
+import type { AttemptOutcome } from './outcome.ts';
+import { report } from './report.ts';
+import { abandon, end, giveBack, RETRY_DELAY_SECONDS } from './settle.ts';
 
 /** How long a job waits whose tenant's uid another worker of this machine uses, or whose claim failed. */
 const AGAIN_DELAY_SECONDS = 2;
@@ -104,14 +107,14 @@ const act = async (
   deps.taskProtection.on(claim.job.timeout_seconds + SETTLING_SECONDS);
   try {
     await failpoint('worker.after_claim');
-    const job = await sealEarlier(deps, claim.job, lease);
+    const job =
+      claim.kind === 'taken_over'
+        ? await sealEarlier(deps, claim.job, lease)
+        : await sealOrGiveBack(deps, received, claim.job, lease);
     if (job === undefined) return;
     await failpoint('worker.after_seal');
-    if (claim.kind === 'taken_over') {
-      await end(deps, received, job, lease, { ...claim.outcome, lastEventId: eventId(lease.attempt, 0) });
-    } else {
-      await runAttempt(deps, { job, lease, uid, received, keeper, signals });
-    }
+    if (claim.kind === 'taken_over') await endTakenOver(deps, received, { ...claim, job });
+    else await runAttempt(deps, { job, lease, uid, received, keeper, signals });
   } catch (error) {
     await abandon(deps, received, keeper, error);
     throw error;
@@ -119,6 +122,35 @@ const act = async (
     keeper.stop();
     deps.watchdog.release();
     deps.taskProtection.off();
+  }
+};
+
+/** Ends a job that must not run again. */
+const endTakenOver = async (
+  deps: WorkerDeps,
+  received: ReceivedJob,
+  { job, lease, outcome }: Extract<Claim, { kind: 'taken_over' }>,
+): Promise<void> => {
+  const { status, failure, exitCode = null } = outcome;
+  const judged: AttemptOutcome = { status, failure, exitCode };
+  const ended = await end(deps, received, job, lease, { ...judged, lastEventId: eventId(lease.attempt, 0) });
+  report(deps, job, ended ? 'ended' : 'lease_lost', judged);
+};
+
+/** An outage of S3 is no failure of this job: undefined also when it went back, to be tried again. */
+const sealOrGiveBack = async (
+  deps: WorkerDeps,
+  received: ReceivedJob,
+  job: JobRecord,
+  lease: Lease,
+): Promise<JobRecord | undefined> => {
+  try {
+    return await sealEarlier(deps, job, lease);
+  } catch (error) {
+    deps.log.warn('job.not_sealed', describeError(error));
+    const nothing = eventId(lease.attempt, 0);
+    await giveBack(deps, received, job, lease, 'handed_back', nothing, RETRY_DELAY_SECONDS);
+    return undefined;
   }
 };
 

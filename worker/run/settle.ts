@@ -25,9 +25,24 @@ const HANDED_BACK_CHECK_MS = 60_000;
 /** Before a job that the platform failed is tried again. */
 const ABANDONED_DELAY_SECONDS = 5;
 
-/** Outages of a few seconds are waited out; a lease that ends meanwhile refuses the write. */
+/** A job that an outage kept from its start waits this long before another try. */
+export const RETRY_DELAY_SECONDS = 10;
+
+/**
+ * So long an outage is waited out: what is lost after it is a run that the tenant has paid its provider for. On
+ * SIGTERM it is what the 115 s of row W1 leave after the kill and the last output.
+ */
+const OUTAGE_MS = 40_000;
+
+/** A lease that ends meanwhile refuses the write. */
 const persistently = <T>(write: () => Promise<T>): Promise<T> =>
-  pRetry(write, { retries: 8, minTimeout: 100, maxTimeout: 5_000, randomize: true });
+  pRetry(write, {
+    retries: Number.POSITIVE_INFINITY,
+    maxRetryTime: OUTAGE_MS,
+    minTimeout: 100,
+    maxTimeout: 5_000,
+    randomize: true,
+  });
 
 /**
  * Ends the job, wakes the jobs that waited for what it held, and deletes the message. False when the lease was

@@ -22,13 +22,13 @@ export type Watchdog = {
   readonly exited: Promise<void>;
 };
 
-const READY_TIMEOUT_MS = 10_000;
+const READY_TIMEOUT_MS = 30_000;
 /** Covers a full killAll and the imprecision of two processes' timers. */
 const DEFAULT_MARGIN_MS = 10_000;
 
 /**
  * Starts the watchdog process beside this supervisor. `marginMs` is how long before a deadline it begins to
- * kill. Throws LaunchError `watchdog_failed` when it does not answer within 10 s.
+ * kill. Throws LaunchError `watchdog_failed` when it does not answer within 30 s.
  */
 export async function startWatchdog(
   isolation: Isolation,
@@ -53,7 +53,10 @@ export async function startWatchdog(
   return {
     pid: service.pid,
     guard: (target, deadlineMs) => send({ type: 'guard', target, deadlineMs }),
-    release: () => send({ type: 'release' }),
+    release: () => {
+      // A dead one guards nothing; the worker that hears of its end has still to wipe.
+      if (service.isRunning()) send({ type: 'release' });
+    },
     async close() {
       service.endInput();
       await service.exited;

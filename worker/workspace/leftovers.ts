@@ -9,7 +9,7 @@ import type { Isolation } from '../launcher/isolation.ts';
 export const SHARED_FOLDERS = ['/tmp', '/var/tmp', '/dev/shm', '/run/lock', '/dev/mqueue'].filter(existsSync);
 
 const WIPE_TIMEOUT_MS = 120_000;
-const IPCRM_TIMEOUT_MS = 10_000;
+const IPCRM_TIMEOUT_MS = 30_000;
 /** Identifiers a call, far below what a command line holds. */
 const IPCRM_BATCH = 1_000;
 

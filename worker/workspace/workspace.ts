@@ -20,7 +20,7 @@ export type JobFolders = {
 
 export type JobFile = { readonly path: string; readonly content: string; readonly mode: number };
 
-const HELPER_TIMEOUT_MS = 10_000;
+const HELPER_TIMEOUT_MS = 30_000;
 /** A tenant may have left a million files. */
 const DELETE_TIMEOUT_MS = 120_000;
 

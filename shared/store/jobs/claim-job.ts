@@ -159,7 +159,8 @@ function newClaim(
     status: 'running' as const,
     tenant_status: tenantStatus(job.tenant_id, 'running'),
     attempt: job.attempt + 1,
-    platform_failures: job.platform_failures + (lost ? 1 : 0),
+    // No run follows the last that may fail: whoever dies while it ends such a job adds nothing.
+    platform_failures: Math.min(job.platform_failures + (lost ? 1 : 0), PLATFORM_FAILURES_MAX),
     started_at: job.started_at ?? isoTime(now),
     lease_token: token,
     lease_expires_at: expires,

@@ -8,7 +8,16 @@ import { sendJob } from '../../../shared/queue/send-job.ts';
 import { endsOf } from '../../faults/ends.ts';
 import { SCALE, shown } from '../../faults/shown.ts';
 import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
-import { HOOK_MS, expectNoGap, hasStarted, hire, outputText, startWorld } from './fixture.ts';
+import {
+  HOOK_MS,
+  expectNoGap,
+  hasStarted,
+  hasWritten,
+  hire,
+  outputText,
+  startWorld,
+  TAKEOVER_MS,
+} from './fixture.ts';
 import type { Crew, World } from './fixture.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -100,6 +109,28 @@ describe('AWS in trouble', () => {
       expectNoGap(events);
       expect(outputText(events)).toBe([1, 2, 3, 4, 5, 6, 7, 8].map((n) => `line ${n}\n`).join(''));
       shown(9, 1);
+    },
+    LONG_TEST_MS,
+  );
+
+  test(
+    'an outage of S3 when a job is taken from a dead worker counts nothing',
+    async () => {
+      const doomed = await crew.start();
+      const tenant = await world.tenant();
+      const jobId = await world.submit(tenant, 'echo begun; [ -e again ] && exit 0; touch again; sleep 7785');
+      await hasWritten(world, tenant, jobId, 'begun');
+      await world.local.faults.set([{ service: 's3', fault: { kind: 'outage' } }]);
+      await doomed.kill();
+      await crew.start();
+      // Given back more often than the platform may fail.
+      await world.until(tenant, jobId, (job) => job.attempt > 3, 2 * TAKEOVER_MS);
+      await world.local.faults.clear();
+      const job = await world.until(tenant, jobId);
+      expect(job).toMatchObject({ status: 'succeeded', platform_failures: 1 });
+      const events = await world.events(tenant, jobId);
+      expectNoGap(events);
+      expect(outputText(events)).toBe('begun\nbegun\n');
     },
     LONG_TEST_MS,
   );

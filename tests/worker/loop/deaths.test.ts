@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
 import { shown } from '../../faults/shown.ts';
+import type { Child } from '../../harness/child.ts';
 import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
 import {
   HOOK_MS,
@@ -27,6 +28,14 @@ beforeAll(async () => {
 }, HOOK_MS);
 afterAll(() => world.stop(), HOOK_MS);
 afterEach(() => crew.dismiss(), HOOK_MS);
+
+/** The canonical line of the attempt that ended a job. */
+const lineOf = (worker: Child, jobId: string) =>
+  worker
+    .logs()
+    .find(
+      (line) => line['event'] === 'job.attempt' && line['job_id'] === jobId && line['settled'] === 'ended',
+    );
 
 describe('a worker that dies', () => {
   test(
@@ -109,7 +118,7 @@ describe('a worker that dies', () => {
       const jobId = await world.submit(tenant, 'echo doomed');
       await world.local.calls.start();
       await hasDied(await crew.start({ OUTPOST_FAILPOINTS: 'worker.after_claim=kill' }));
-      await crew.start({ OUTPOST_FAILPOINTS: 'worker.before_launch=throw' });
+      const failing = await crew.start({ OUTPOST_FAILPOINTS: 'worker.before_launch=throw' });
       const job = await world.until(tenant, jobId, undefined, 2 * TAKEOVER_MS);
       expect(job).toMatchObject({
         status: 'failed',
@@ -118,6 +127,10 @@ describe('a worker that dies', () => {
         attempt: 4,
         platform_failures: 3,
       });
+      await eventually(() => lineOf(failing, jobId) !== undefined);
+      expect(lineOf(failing, jobId)).toMatchObject({ settled: 'ended', failure: 'platform_failure' });
+      const metrics = failing.logs().filter((line) => line['JobsFailed'] === 1);
+      expect(metrics.map((line) => line['code'])).toEqual(['platform_failure']);
       const calls = await world.local.calls.stop();
       const sends = calls.filter((call) => call.operation === 'SendMessage');
       expect(

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
+import { existsSync, rmSync } from 'node:fs';
 import { lastEventIds } from '../../../shared/output/seal.ts';
 import { claimJob } from '../../../shared/store/jobs/claim-job.ts';
 import type { Claim } from '../../../shared/store/jobs/claim-job.ts';
@@ -11,6 +12,7 @@ import { allEvents } from '../output/fixture.ts';
 import {
   HOOK_MS,
   expectNoGap,
+  hasDied,
   hasStarted,
   hasWritten,
   hire,
@@ -103,6 +105,47 @@ describe('a worker that is stopped', () => {
     LONG_TEST_MS,
   );
 
+  test('twice after its agent has ended, ends the job, and says that its output is cut', async () => {
+    const worker = await crew.start();
+    const tenant = await world.tenant();
+    const jobId = await world.submit(tenant, 'echo first; sleep 7777 & sleep 2; echo last; kill $!');
+    await hasWritten(world, tenant, jobId, 'first');
+    await world.local.faults.set([{ service: 's3', fault: { kind: 'outage' } }]);
+    await eventually(async () => !(await isRunning('sleep 7777')));
+    await eventually(() => worker.logs().some((line) => line['event'] === 'output.write_failed'));
+    process.kill(worker.pid, 'SIGTERM');
+    await Bun.sleep(1_000);
+    expect(await worker.stop()).toBe(0);
+    const job = await world.job(tenant, jobId);
+    expect(job).toMatchObject({ status: 'succeeded', output_truncated: true, output_location: null });
+    await world.local.faults.clear();
+    const events = await world.events(tenant, jobId);
+    expectNoGap(events);
+    expect(outputText(events)).toBe('first\n');
+  });
+
+  test('by the death of its watchdog, hands its job back and leaves nothing of it', async () => {
+    const worker = await crew.start();
+    const tenant = await world.tenant();
+    const left = `/tmp/left-by-${tenant.tenantId}`;
+    const jobId = await world.submit(tenant, `touch ${left}; sleep 7778`);
+    await eventually(() => isRunning('sleep 7778'));
+    expect(existsSync(left)).toBe(true);
+    process.kill(watchdogOf(worker.pid), 'SIGKILL');
+    await hasDied(worker);
+    expect(await isRunning('sleep 7778')).toBe(false);
+    expect(await world.job(tenant, jobId)).toMatchObject({
+      status: 'pending',
+      agent_failures: 0,
+      platform_failures: 0,
+    });
+    // Below level uid nobody could tell whose it is.
+    const isolatesByUid = worker.logs().some((line) => line['isolation'] === 'uid');
+    expect(existsSync(left)).toBe(!isolatesByUid);
+    rmSync(left, { force: true });
+    expect((await world.cancel(tenant, jobId)).status).toBe(200);
+  });
+
   test(
     'idle, ends at once',
     async () => {
@@ -157,6 +200,16 @@ describe('a worker that is stopped', () => {
     LONG_TEST_MS,
   );
 });
+
+/** The process that the worker has started from watchdog/main.ts. */
+const watchdogOf = (workerPid: number): number => {
+  const { stdout } = Bun.spawnSync(['ps', '--ppid', String(workerPid), '-o', 'pid=,args=']);
+  const line = stdout
+    .toString()
+    .split('\n')
+    .find((each) => each.includes('watchdog/main.ts'));
+  return Number(line?.trim().split(' ')[0]);
+};
 
 const claimWhenFree = async (
   tenant: TestTenant,

@@ -11,7 +11,7 @@ const SETTINGS = {
     // The default of ten goes on for more than 100 s.
     maxAttempts: 2,
   },
-  advanced: { autoConfigureMemory: false },
+  advanced: { autoConfigureMemory: false, ignoreLocalEnv: true },
   ide: { enabled: false },
 };
 
@@ -61,6 +61,13 @@ export const gemini: AgentRow = {
     GOOGLE_GEMINI_BASE_URL: '{baseUrl}',
     GEMINI_CLI_HOME: '{home}',
     GEMINI_CLI_NO_RELAUNCH: 'true',
+    // A workspace's .env sets only what is not set: it could send the key through a proxy of somebody else.
+    HTTP_PROXY: '',
+    HTTPS_PROXY: '',
+    http_proxy: '',
+    https_proxy: '',
+    ALL_PROXY: '',
+    NODE_TLS_REJECT_UNAUTHORIZED: '1',
   },
   files: [
     // As user settings: the CLI ignores system settings below a folder that others can write.
