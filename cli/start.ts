@@ -6,7 +6,7 @@ import { preflight, StartRefused } from './start/preflight.ts';
 import { startSystem, type System } from './start/system.ts';
 import { paint, say } from './start/terminal.ts';
 
-/** `bun start`: all of Outpost on this machine. README and docs/local.md show what it prints. */
+/** `bun start`: all of Outpost on this machine. README shows what it prints. */
 const USAGE = `Usage: bun start [--once | --no-demo]
 
 Starts local AWS, API, functions and workers, runs a demo job, and serves until Ctrl-C.

@@ -5,7 +5,7 @@ import { KNOWN_DIFFERENCES, type BackendName, type KnownDifference } from './kno
 export type Check<Client> = { readonly what: string; run(client: Client, name: string): Promise<void> };
 
 /** Some checks wait for time to pass, all at once, on a machine that others use too. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 /** Defines a test for each check. A known difference must really occur, and must name a check. */
 export function testContract<Client>(

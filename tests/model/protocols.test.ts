@@ -112,16 +112,16 @@ describe.each(Object.entries(VENDORS))('%s', (_name, vendor) => {
     const reader = response.body?.getReader();
     if (reader === undefined) throw new Error('no body');
     let received = '';
-    const readUntilSilence = async (): Promise<'silent' | 'ended'> => {
-      for (;;) {
-        const chunk = await Promise.race([reader.read(), Bun.sleep(300)]);
-        if (chunk === undefined) return 'silent';
-        if (chunk.done) return 'ended';
-        received += new TextDecoder().decode(chunk.value);
-      }
+    while (!received.includes('Thinking about it')) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`it ended after ${received}`);
+      received += new TextDecoder().decode(value);
+    }
+    const rest = async (): Promise<'ended'> => {
+      while (!(await reader.read()).done);
+      return 'ended';
     };
-    expect(await readUntilSilence()).toBe('silent');
-    expect(received).toContain('Thinking about it');
+    expect(await Promise.race([rest(), Bun.sleep(300)])).toBeUndefined();
     abort.abort();
   });
 
@@ -133,15 +133,14 @@ describe.each(Object.entries(VENDORS))('%s', (_name, vendor) => {
   });
 });
 
-test('slow streams about twenty pieces over about five seconds', async () => {
+test('slow streams twenty pieces over five seconds or more', async () => {
   const start = performance.now();
   const body = VENDORS['chat completions']?.body('#scenario:slow', true);
   const text = await (await post('/v1/chat/completions', body)).text();
   const seconds = (performance.now() - start) / 1_000;
   expect(text.match(/part \d+ of 20/g)).toHaveLength(20);
   expect(seconds).toBeGreaterThan(4);
-  expect(seconds).toBeLessThan(15);
-}, 20_000);
+});
 
 test('codex tools that come late and run code are called with code', async () => {
   const tools = [{ type: 'namespace', name: 'functions', tools: [{ type: 'custom', name: 'exec' }] }];

@@ -18,7 +18,7 @@ export type Backend = {
 
 const CREDENTIALS = { accessKeyId: 'AKIALOCALTEST', secretAccessKey: 'local-test-secret' };
 const DYNOXIDE = join(import.meta.dir, '../../../node_modules/@dynoxide/linux-x64/dynoxide');
-const START_MS = 10_000;
+const START_MS = 60_000;
 
 function clientOf(endpoint: string): DynamoDBClient {
   return new DynamoDBClient({ region: 'us-east-1', endpoint, credentials: CREDENTIALS, maxAttempts: 1 });

@@ -13,7 +13,7 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 const SEED = 20_260_101;
 const OPERATIONS_PER_RUN = 1500;
 const RUNS = Math.max(1, Number(process.env['OUTPOST_TEST_SCALE'] ?? 1));
-const RUN_MS = 60_000;
+const RUN_MS = 240_000;
 
 const dynoxide = await startDynoxide();
 await dynoxide?.stop();

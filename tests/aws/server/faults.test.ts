@@ -146,10 +146,10 @@ describe('a fault on SQS', () => {
   });
   test('late_delivery: the message comes later', async () => {
     const queue = await createQueue(sqs, fresh());
-    await onSqs({ kind: 'late_delivery', ms: 400 });
+    await onSqs({ kind: 'late_delivery', ms: 5_000 });
     await queue.send('x');
     expect(await queue.receive()).toEqual([]);
-    expect(bodies(await queue.receive({ WaitTimeSeconds: 5 }))).toEqual(['x']);
+    expect(bodies(await queue.receive({ WaitTimeSeconds: 20 }))).toEqual(['x']);
   });
   test('lost_message: acknowledged, and gone', async () => {
     const queue = await createQueue(sqs, fresh());

@@ -7,15 +7,16 @@ export const RECEIVE_CHECKS: readonly Check<SQSClient>[] = [
   {
     what: 'a received message is hidden, then delivered again with a higher count',
     async run(client, name) {
-      const queue = await createQueue(client, name, { VisibilityTimeout: '1' });
+      const queue = await createQueue(client, name, { VisibilityTimeout: '600' });
       const id = await queue.send('x');
-      await queue.receive();
+      const [first] = await queue.receive();
       expect(await queue.receive()).toEqual([]);
       expect(await queue.attributes()).toMatchObject({
         ApproximateNumberOfMessages: '0',
         ApproximateNumberOfMessagesNotVisible: '1',
       });
-      const [again] = await queue.receive({ WaitTimeSeconds: 4, MessageSystemAttributeNames: ['All'] });
+      await queue.hide(first ?? {}, 1);
+      const [again] = await queue.receive({ WaitTimeSeconds: 20, MessageSystemAttributeNames: ['All'] });
       expect(again?.MessageId).toBe(id);
       expect(again?.Attributes?.ApproximateReceiveCount).toBe('2');
     },
@@ -60,11 +61,11 @@ export const RECEIVE_CHECKS: readonly Check<SQSClient>[] = [
   {
     what: 'visibility can be extended past the queue’s own',
     async run(client, name) {
-      const queue = await createQueue(client, name, { VisibilityTimeout: '1' });
+      const queue = await createQueue(client, name, { VisibilityTimeout: '10' });
       await queue.send('x');
       const [message] = await queue.receive();
       await queue.hide(message ?? {}, 60);
-      expect(await queue.receive({ WaitTimeSeconds: 2 })).toEqual([]);
+      expect(await queue.receive({ WaitTimeSeconds: 12 })).toEqual([]);
     },
   },
   {
@@ -95,7 +96,7 @@ export const RECEIVE_CHECKS: readonly Check<SQSClient>[] = [
       const [message] = await queue.receive();
       await Bun.sleep(1100);
       expect(await errorName(queue.hide(message ?? {}, 43_200))).toBe('InvalidParameterValue');
-      await queue.hide(message ?? {}, 43_190);
+      await queue.hide(message ?? {}, 43_100);
     },
   },
   {
@@ -107,7 +108,8 @@ export const RECEIVE_CHECKS: readonly Check<SQSClient>[] = [
       await Bun.sleep(300);
       await queue.send('x');
       expect(bodies(await polling)).toEqual(['x']);
-      expect(performance.now() - started).toBeLessThan(10_000);
+      // Well before the 20 s, but no promise about a busy machine.
+      expect(performance.now() - started).toBeLessThan(15_000);
     },
   },
   {
@@ -134,13 +136,12 @@ export const RECEIVE_CHECKS: readonly Check<SQSClient>[] = [
   {
     what: 'a delay holds a message back and a long poll ends with it',
     async run(client, name) {
-      const queue = await createQueue(client, name, { DelaySeconds: '1' });
-      await queue.send('late');
-      await queue.send('later', { DelaySeconds: 2 });
+      const queue = await createQueue(client, name, { DelaySeconds: '900' });
+      await queue.send('much later');
       expect(await queue.receive()).toEqual([]);
-      expect((await queue.attributes())['ApproximateNumberOfMessagesDelayed']).toBe('2');
-      expect(bodies(await queue.receive({ WaitTimeSeconds: 10, MaxNumberOfMessages: 10 }))).toEqual(['late']);
-      expect(bodies(await queue.receive({ WaitTimeSeconds: 10 }))).toEqual(['later']);
+      expect((await queue.attributes())['ApproximateNumberOfMessagesDelayed']).toBe('1');
+      await queue.send('late', { DelaySeconds: 1 });
+      expect(bodies(await queue.receive({ WaitTimeSeconds: 20, MaxNumberOfMessages: 10 }))).toEqual(['late']);
     },
   },
   {
