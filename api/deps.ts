@@ -6,7 +6,8 @@ import { createProviderKeys, type ProviderKeys } from '../shared/secrets/provide
 import { readSecret } from '../shared/secrets/read-secret.ts';
 import { platformSecret } from '../shared/secrets/secrets.ts';
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts';
-import { BILLING_VARIABLES, loadBilling } from './billing/deps.ts';
+import { BILLING_VARIABLES, createAlertTopic, loadBilling } from './billing/deps.ts';
+import type { SendAlert } from './billing/raise-alerts.ts';
 import type { Billing } from './billing/stripe.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { createKeyUse, type KeyUse } from './key-use.ts';
@@ -25,6 +26,8 @@ export type ApiDeps = Aws & {
   readonly settings: ApiSettings;
   /** Absent where billing is off. */
   readonly billing: Billing | undefined;
+  /** Absent where no topic is configured: then quota alerts are lines of the log. */
+  readonly alertTopic: SendAlert | undefined;
 };
 
 export type ApiSettings = {
@@ -55,6 +58,7 @@ const OPTIONAL_VARIABLES = [
   ...AWS_OPTIONAL_VARIABLES,
   ...BILLING_VARIABLES,
   'OUTPOST_PEPPER',
+  'OUTPOST_ALERT_TOPIC_ARN',
   'OUTPOST_ROTATION_FUNCTION_ARN',
   'OUTPOST_PROVIDER_TEST_URL',
 ] as const satisfies VariableName[];
@@ -110,6 +114,10 @@ export async function createApiDeps(
     keyUse: createKeyUse(aws.store, log),
     providerKeys: createProviderKeys(aws.secrets, aws.clock),
     settings,
+    alertTopic:
+      env.OUTPOST_ALERT_TOPIC_ARN === undefined
+        ? undefined
+        : createAlertTopic(env.OUTPOST_ALERT_TOPIC_ARN, env),
     billing: billed ? await loadBilling(env, aws.secrets) : undefined,
   };
 }

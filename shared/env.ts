@@ -103,6 +103,10 @@ export const VARIABLES = {
   ),
   OUTPOST_CONSOLE_ORIGIN: define(url, 'Origin that CORS allows.'),
   OUTPOST_BILLING: define(type("'stripe' | 'off'"), 'Whether Stripe bills tenants.', { fallback: 'off' }),
+  OUTPOST_ALERT_TOPIC_ARN: define(
+    text,
+    'The SNS topic that quota alerts go to. Unset: they are lines of the log, and in GET /usage.',
+  ),
   STRIPE_SECRET_KEY: define(
     text,
     'Stripe’s API key. Unset: read from Secrets Manager /outpost/{env}/stripe_secret_key.',

@@ -3,10 +3,12 @@ import type { LambdaFunction } from '@cdktf/provider-aws/lib/lambda-function';
 import { LambdaFunctionUrl } from '@cdktf/provider-aws/lib/lambda-function-url';
 import { LambdaLayerVersion } from '@cdktf/provider-aws/lib/lambda-layer-version';
 import { LambdaPermission } from '@cdktf/provider-aws/lib/lambda-permission';
+import { SnsTopic } from '@cdktf/provider-aws/lib/sns-topic';
 import { type App, TerraformOutput, type TerraformStack } from 'cdktf';
 import { accessLogIngestion } from './constructs/access-log.ts';
 import { bunFunction, uploaded } from './constructs/bun-function.ts';
 import { gateway } from './constructs/gateway.ts';
+import { ALERT_TOPIC } from './constructs/link.ts';
 import { outpostStack } from './constructs/outpost-stack.ts';
 import { queueTrigger } from './constructs/queue-trigger.ts';
 import { schedules } from './constructs/schedules.ts';
@@ -33,7 +35,14 @@ export function apiStack(app: App, deployment: Deployment): TerraformStack {
   rotationPermission(stack, deployment, named('rotation'));
   const stream = streamUrl(stack, named('stream'));
 
+  // Whoever is to know of them subscribes to it, by the attribute tenant_id if only some.
+  const alerts = new SnsTopic(stack, 'quota-alerts', {
+    name: deployment.names.own(ALERT_TOPIC),
+    kmsMasterKeyId: 'alias/aws/sns',
+  });
+
   new TerraformOutput(stack, 'api_url', { value: url });
+  new TerraformOutput(stack, 'quota_alerts_topic', { value: alerts.arn });
   new TerraformOutput(stack, 'stream_url', { value: stream.functionUrl });
   return stack;
 }

@@ -146,6 +146,7 @@ export const FUNCTIONS = {
     needs: {
       platformSecrets: PEPPER,
       bills: true,
+      alerts: true,
       tables: {
         tenants: [
           'ConditionCheckItem',

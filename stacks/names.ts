@@ -19,6 +19,7 @@ export type Names = {
   /** A name of this deployment, for example `outpost-api-prod`. */
   own(part: string): string;
   functionArn(part: string): string;
+  topicArn(part: string): string;
   cluster: string;
   workerService: string;
   workerServiceArn: string;
@@ -45,6 +46,7 @@ export function namesOf({ environment, accountId, region }: Settings): Names {
     bucket,
     bucketArn: (id) => `arn:aws:s3:::${bucket(id)}`,
     own,
+    topicArn: (part) => arn('sns', own(part)),
     functionArn: (part) => arn('lambda', `function:${own(part)}`),
     cluster,
     workerService: own('worker'),

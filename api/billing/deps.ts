@@ -1,8 +1,10 @@
+import type { SNSClient } from '@aws-sdk/client-sns';
 import type Stripe from 'stripe';
 import { type Env, EnvError, type VariableName, VARIABLES } from '../../shared/env.ts';
 import { readSecret } from '../../shared/secrets/read-secret.ts';
 import { type PlatformSecret, platformSecret, type Secrets } from '../../shared/secrets/secrets.ts';
 import type { BillingConfig } from './config.ts';
+import type { SendAlert } from './raise-alerts.ts';
 import type { Billing } from './stripe.ts';
 
 /** What billing must be told. The two secrets may also lie in Secrets Manager. */
@@ -22,6 +24,54 @@ export const BILLING_VARIABLES = [
   'STRIPE_WEBHOOK_SECRET',
   'OUTPOST_STRIPE_URL',
 ] as const satisfies VariableName[];
+
+/** An alert that hangs is handed over again with the next run. */
+const PUBLISH_TIMEOUT_MS = 5_000;
+
+/**
+ * Hands quota alerts to an SNS topic, as JSON, with the tenant and the threshold as attributes to subscribe by.
+ * The same alert may arrive again, under the same `alert_id`. Throws what SNS throws.
+ */
+export function createAlertTopic(
+  topicArn: string,
+  env: { readonly AWS_REGION: string; readonly AWS_ENDPOINT_URL?: string | undefined },
+): SendAlert {
+  let client: Promise<SNSClient> | undefined;
+  return async (alert) => {
+    const { PublishCommand } = await import('@aws-sdk/client-sns');
+    client ??= createSnsClient(env);
+    const attribute = (value: string) => ({ DataType: 'String', StringValue: value });
+    const { tenantId, period, threshold } = alert;
+    await (
+      await client
+    ).send(
+      new PublishCommand({
+        TopicArn: topicArn,
+        Subject: `Outpost: ${threshold} % of a quota is used`,
+        Message: JSON.stringify({
+          alert_id: `${tenantId}#${period}#${threshold}`,
+          type: 'quota.alert',
+          tenant_id: tenantId,
+          period_start: period,
+          threshold,
+        }),
+        MessageAttributes: {
+          tenant_id: attribute(tenantId),
+          threshold: { DataType: 'Number', StringValue: String(threshold) },
+        },
+      }),
+    );
+  };
+}
+
+async function createSnsClient(env: Parameters<typeof createAlertTopic>[1]): Promise<SNSClient> {
+  const sns = await import('@aws-sdk/client-sns');
+  return new sns.SNSClient({
+    region: env.AWS_REGION,
+    requestHandler: { requestTimeout: PUBLISH_TIMEOUT_MS, throwOnRequestTimeout: true },
+    ...(env.AWS_ENDPOINT_URL === undefined ? {} : { endpoint: env.AWS_ENDPOINT_URL }),
+  });
+}
 
 type BillingEnv = Env<never, (typeof BILLING_VARIABLES)[number]>;
 

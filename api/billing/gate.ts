@@ -26,7 +26,10 @@ const STUCK_MS = 24 * 60 * MINUTE_MS;
 /** Stripe takes no usage that is older. */
 const OLDEST_REPORTED_MS = 35 * 24 * 60 * MINUTE_MS;
 
-/** Stores an invoice as Stripe has it; a draft with usage is held and comes to the gate. */
+/**
+ * Stores an invoice as Stripe has it; a draft with usage is held and comes to the gate. One that Stripe has
+ * closed by itself (nobody held it for an hour) closes its period: what was not reported counts in the next.
+ */
 export async function takeInvoice(
   deps: ApiDeps,
   billing: Billing,
@@ -34,7 +37,12 @@ export async function takeInvoice(
   invoiceId: string,
 ): Promise<void> {
   const { invoice } = await refreshInvoice(deps, billing, tenantId, invoiceId);
-  if (invoice.status !== 'draft' || meteredLine(billing.config, invoice) === undefined) return;
+  const line = meteredLine(billing.config, invoice);
+  if (line === undefined) return;
+  if (invoice.status !== 'draft') {
+    await closeUntil(deps.store, tenantId, windowOf(line).end);
+    return;
+  }
   // In the gate's list before it is held: a draft that is held and in no list would stay a draft.
   await gateAt(deps.store, tenantId, invoiceId, isoTime(deps.clock.now()));
   if (!invoice.auto_advance) return;
@@ -106,11 +114,12 @@ async function passInvoice(
   ]);
   const line = meteredLine(billing.config, invoice);
   if (tenant === undefined || line === undefined || waiting?.outbox === undefined) return false;
+  const window = windowOf(line);
   if (invoice.status !== 'draft') {
+    await closeUntil(deps.store, tenantId, window.end);
     await settle(deps, billing, tenantId, invoiceId);
     return true;
   }
-  const window = windowOf(line);
   // What an earlier invoice is still to bill is told before as well: closing would move it on.
   const earlier = isoTime(Date.parse(window.start) - OLDEST_REPORTED_MS);
   await drainWindow(deps, billing, tenant, { start: earlier, end: window.end });

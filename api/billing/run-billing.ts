@@ -5,10 +5,12 @@ import { raiseAlerts, type SendAlert } from './raise-alerts.ts';
 import { reportUsage } from './report-usage.ts';
 import { syncDue } from './sync-due.ts';
 
-/** Quota alerts as lines of the log: what a subscription of the log group forwards. */
-const logAlert =
+/** Quota alerts go to the topic, where there is one, and to the log. */
+const handOver =
   (deps: ApiDeps): SendAlert =>
-  async ({ tenantId, period, threshold }) => {
+  async (alert) => {
+    await deps.alertTopic?.(alert);
+    const { tenantId, period, threshold } = alert;
     deps.log.warn('quota.alert', { tenant_id: tenantId, period, threshold });
   };
 
@@ -17,7 +19,7 @@ const logAlert =
  * usage, drafts to hold, the gate. A step that fails is logged and the others go on.
  */
 export async function runBilling(deps: ApiDeps): Promise<void> {
-  await step(deps, 'alerts', () => raiseAlerts(deps, logAlert(deps)));
+  await step(deps, 'alerts', () => raiseAlerts(deps, handOver(deps)));
   const { billing } = deps;
   if (billing === undefined) return;
   await step(deps, 'sync', async () => ({ synced: await syncDue(deps, billing) }));

@@ -25,7 +25,7 @@ const STAND_IN_OFFER = { currency: 'usd', month: { pro: '2900', enterprise: '499
 export async function startBilling(
   source: Readonly<Record<string, string | undefined>>,
   returnUrl: string,
-  start: (env: Environment) => Promise<Child>,
+  start: (env: Environment) => Promise<Pick<Child, 'endpoint'>>,
 ): Promise<LocalBilling> {
   if (source['STRIPE_SECRET_KEY']) {
     const given = BILLING_VARIABLES.flatMap((name) => {

@@ -77,7 +77,7 @@ async function ensurePrice(stripe: Stripe, spec: PriceSpec, created: string[]): 
   const lookupKey = `outpost_${spec.name}`;
   const sold = known.find((price) => price.lookup_key === lookupKey);
   const others = known.filter((price) => price !== sold).map(({ id }) => id);
-  if (sold !== undefined && sold.currency === spec.currency && amountOf(sold) === Number(spec.amount)) {
+  if (sold !== undefined && isAsked(sold, spec)) {
     return [sold.id, ...others];
   }
   const price = await stripe.prices.create({
@@ -94,6 +94,12 @@ async function ensurePrice(stripe: Stripe, spec: PriceSpec, created: string[]): 
   created.push(`price ${price.id} of ${spec.name}`);
   return [price.id, ...(sold === undefined ? [] : [sold.id]), ...others];
 }
+
+/** A price of another meter would bill what nobody reports. */
+const isAsked = (price: Stripe.Price, spec: PriceSpec): boolean =>
+  price.currency === spec.currency &&
+  amountOf(price) === Number(spec.amount) &&
+  (price.recurring?.meter ?? undefined) === spec.meter;
 
 const amountOf = (price: Stripe.Price): number =>
   Number(price.unit_amount_decimal?.toString() ?? price.unit_amount ?? Number.NaN);

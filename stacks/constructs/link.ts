@@ -52,6 +52,8 @@ export type Needs = {
   readonly rotates?: true;
   /** Talks to Stripe, where the deployment bills. */
   readonly bills?: true;
+  /** Hands quota alerts to their topic. */
+  readonly alerts?: true;
   /** Limits output and provider keys to this tenant's. */
   readonly tenant?: string;
   readonly env?: Readonly<Partial<Record<VariableName, string>>>;
@@ -74,6 +76,7 @@ export function link(deployment: Deployment, needs: Needs): Link {
     OUTPOST_BILLING: settings.billing,
     ...(needs.bills === true ? stripeEnv(settings) : {}),
     ...(needs.rotates === true ? { OUTPOST_ROTATION_FUNCTION_ARN: names.functionArn('rotation') } : {}),
+    ...(needs.alerts === true ? { OUTPOST_ALERT_TOPIC_ARN: names.topicArn(ALERT_TOPIC) } : {}),
     ...needs.env,
   };
   return {
@@ -83,11 +86,15 @@ export function link(deployment: Deployment, needs: Needs): Link {
       ...queueStatements(deployment, needs),
       ...bucketStatements(deployment, needs),
       ...secretStatements(deployment, needs),
+      ...(needs.alerts === true ? [allow(['sns:Publish'], [names.topicArn(ALERT_TOPIC)])] : []),
       ...taskStatements(deployment, needs),
       ...keyStatements(deployment, needs),
     ],
   };
 }
+
+/** Part of the name of the topic of quota alerts. */
+export const ALERT_TOPIC = 'quota-alerts';
 
 const STRIPE_SECRETS = ['stripe_secret_key', 'stripe_webhook_secret'];
 

@@ -29,6 +29,8 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 
 /** Metering: each billable job reaches Stripe once, whatever happens on the way, and no invoice leaves without. */
 
+const AMOUNT_OF_PRO = 2_900;
+
 /** Seconds until a summary of Stripe's shows a meter event. */
 const COUNTED_AFTER = 120;
 
@@ -283,6 +285,28 @@ describe('the gate', () => {
     await world.deliver();
     expect(raced).toBe(true);
     expect(lastInvoice(tenant)).toMatchObject({ status: 'open', auto_advance: true });
+  });
+
+  test('loses no job on an invoice that Stripe closed by itself: it counts in the next period', async () => {
+    const tenant = await payingTenant(world);
+    await subscribe(world, tenant, 'pro');
+    const jobId = await billableJob(tenant);
+    endPeriod(tenant);
+    world.pass(2 * HOUR);
+    expect(lastInvoice(tenant)).toMatchObject({ status: 'paid', amount_due: AMOUNT_OF_PRO });
+    await world.deliver();
+    await runBilling(world.deps);
+    const { period } = lastInvoice(tenant).lines.data[0] ?? {};
+    expect(Date.parse((await row(tenant, jobId)).metered_at ?? '')).toBe((period?.start ?? 0) * 1000);
+    endPeriod(tenant);
+    await world.deliver();
+    await runBilling(world.deps);
+    world.pass(10 * MINUTE);
+    await runBilling(world.deps);
+    expect(lastInvoice(tenant)).toMatchObject({ status: 'paid', amount_due: AMOUNT_OF_PRO + 7 });
+    expect(world.lines.some((line) => line.includes('differs') && line.includes(tenant.tenantId))).toBe(
+      false,
+    );
   });
 
   test('finds a draft that no event told of before Stripe finalises it', async () => {

@@ -42,6 +42,10 @@ test('the setup is idempotent; a new amount makes a new price and keeps the old 
   expect(raised.pro).toHaveLength(2);
   expect(raised.pro[1]).toBe(first.pro[0] ?? '');
   expect(raised.job).toEqual(first.job);
+  const other = await setUpStripe(client, { ...OFFER, meterEvent: 'other_jobs' });
+  expect(other.meterId).not.toBe(first.meterId);
+  // The price of the job is the new meter's; what the old one counted stays known.
+  expect(other.job).toEqual([expect.any(String), ...first.job]);
 });
 
 test('refuses unknown parameters, missing ones, another version and another use of an Idempotency-Key', async () => {

@@ -46,8 +46,6 @@ const EXPECTED = [
 ];
 
 function told({ jobs, invoiced, lines, subscriptions, deeds }: Verdict): string {
-  const counts = [...deeds]
-    .toSorted(([a], [b]) => a.localeCompare(b))
-    .map(([deed, times]) => `  ${deed}: ${times}\n`);
+  const counts = [...deeds].map(([deed, times]) => `  ${deed}: ${times}\n`).toSorted();
   return `  ${jobs} jobs, ${invoiced} of them on ${lines} metered lines of ${subscriptions} subscriptions\n${counts.join('')}  `;
 }

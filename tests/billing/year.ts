@@ -1,9 +1,9 @@
 import { expect } from 'bun:test';
+import { ulid } from 'ulid';
 import { reconcile } from '../../api/billing/reconcile.ts';
 import { runBilling } from '../../api/billing/run-billing.ts';
 import type { Fault } from '../../local/stripe/stripe.ts';
 import { isoTime } from '../../shared/clock.ts';
-import { newUlid } from '../../shared/ids.ts';
 import { ledgerOutbox } from '../../shared/store/billing/outbox.ts';
 import { ledgerKey } from '../../shared/store/item-keys.ts';
 import { transact } from '../../shared/store/transact.ts';
@@ -104,13 +104,21 @@ async function join(year: Year, day: number): Promise<void> {
   }
 }
 
-/** The five-minute schedule, as often as there is something to do. */
+/** No day needs more runs: then something waits for ever. */
+const RUNS_MAX = 100;
+
+/** The five-minute schedule, until no invoice waits: Stripe closes by itself what nobody holds for an hour. */
 async function settleDay(world: BillingWorld): Promise<void> {
-  for (let run = 0; run < 8; run += 1) {
+  for (let run = 0; run < RUNS_MAX; run += 1) {
     await runBilling(world.deps);
     if (world.stripe.state.invoices.all().every(({ status }) => status !== 'draft')) return;
     world.pass(5 * MINUTE);
   }
+  const stuck = world.stripe.state.invoices.all().filter(({ status }) => status === 'draft');
+  const said = stuck.map(({ id }) => world.lines.findLast((line) => line.includes(id)));
+  throw new Error(
+    `after ${RUNS_MAX} runs wait ${JSON.stringify(stuck)}, of which was said:\n${said.join('\n')}`,
+  );
 }
 
 /** A day's jobs: most are written as they end, some hours later. */
@@ -135,8 +143,9 @@ async function workAtTheEnd(year: Year): Promise<void> {
   }
 }
 
-async function endJob({ world, jobs }: Year, tenant: YearTenant, at: number): Promise<void> {
-  const jobId = newUlid(at);
+/** A job that began up to two hours before. */
+async function endJob({ world, random, jobs }: Year, tenant: YearTenant, at: number): Promise<void> {
+  const jobId = ulid(at - Math.floor(random() * 2 * HOUR));
   const row = { tenant_id: tenant.tenantId, job_id: jobId, agent: 'codex', billable_at: isoTime(at) };
   const outbox = { outbox: ledgerOutbox(tenant.tenantId), outbox_at: row.billable_at };
   await transact(world.deps.store, [

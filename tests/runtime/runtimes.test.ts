@@ -3,6 +3,7 @@ import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runTool } from '../../cli/run-tool.ts';
+import { billingOverHttp } from '../billing/over-http.ts';
 import { createTestTenant, outpostEnv, type TestTenant } from '../harness/outpost.ts';
 import { type SharedOutpost, sharedOutpost } from '../harness/shared.ts';
 
@@ -49,25 +50,33 @@ beforeAll(async () => {
   tenant = await createTestTenant(outpost.aws.store);
 }, 60_000);
 
+type Serving = { child: Bun.Subprocess<'ignore', 'pipe', 'inherit'>; endpoint: string };
+
+async function serve(argv: string[], env: Readonly<Record<string, string>> = {}): Promise<Serving> {
+  const child = Bun.spawn([...argv, 'api/serve.ts'], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? '',
+      ...outpostEnv(outpost.local),
+      PORT: '0',
+      ...env,
+    },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'inherit',
+  });
+  const { value } = await child.stdout.getReader().read();
+  const { endpoint } = JSON.parse(new TextDecoder().decode(value).split('\n')[0] ?? '');
+  return { child, endpoint };
+}
+
 describe.each(RUNTIMES)('on %s', (_, argv) => {
-  let child: Bun.Subprocess<'ignore', 'pipe', 'inherit'>;
+  let child: Serving['child'];
   let endpoint: string;
 
   beforeAll(async () => {
-    child = Bun.spawn([...argv(), 'api/serve.ts'], {
-      cwd: ROOT,
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        HOME: process.env['HOME'] ?? '',
-        ...outpostEnv(outpost.local),
-        PORT: '0',
-      },
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'inherit',
-    });
-    const { value } = await child.stdout.getReader().read();
-    ({ endpoint } = JSON.parse(new TextDecoder().decode(value).split('\n')[0] ?? ''));
+    ({ child, endpoint } = await serve(argv()));
   }, 60_000);
   afterAll(async () => {
     child.kill('SIGKILL');
@@ -107,4 +116,16 @@ describe.each(RUNTIMES)('on %s', (_, argv) => {
     child.kill('SIGTERM');
     expect(await child.exited).toBe(0);
   });
+
+  describe('billing', () =>
+    billingOverHttp(async (env) => {
+      const serving = await serve(argv(), env);
+      return {
+        endpoint: serving.endpoint,
+        stop: async () => {
+          serving.child.kill('SIGTERM');
+          await serving.child.exited;
+        },
+      };
+    }));
 });

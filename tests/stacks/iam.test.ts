@@ -49,6 +49,7 @@ const UNSEEN: readonly (readonly [what: RegExp, why: string])[] = [
   [/^ecs:(Describe|Update)Service/, 'workers are raised from zero: api/runtime/ecs.ts'],
   [/^ecs:UpdateTaskProtection/, 'the ECS agent protects the task in its name: worker/task-protection.ts'],
   [/^lambda:InvokeFunction .*outpost-rotation/, 'asked of whoever calls RotateSecret'],
+  [/^sns:Publish .*outpost-quota-alerts-/, 'local AWS has no topics: api/billing/deps.ts'],
   [/^secretsmanager:TagResource/, 'asked of a CreateSecret with tags'],
   [/^sqs:(Receive|Delete)Message .*outpost-audit-/, 'Lambda polls the queue in the function’s name'],
   [/^sqs:GetQueueAttributes .*outpost-audit-/, 'Lambda polls the queue in the function’s name'],
