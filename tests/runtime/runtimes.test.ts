@@ -47,7 +47,7 @@ beforeAll(async () => {
   await fetchDeno();
   outpost = await sharedOutpost();
   tenant = await createTestTenant(outpost.aws.store);
-}, 60_000);
+}, 180_000);
 
 describe.each(RUNTIMES)('on %s', (_, argv) => {
   let child: Bun.Subprocess<'ignore', 'pipe', 'inherit'>;
@@ -68,7 +68,7 @@ describe.each(RUNTIMES)('on %s', (_, argv) => {
     });
     const { value } = await child.stdout.getReader().read();
     ({ endpoint } = JSON.parse(new TextDecoder().decode(value).split('\n')[0] ?? ''));
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     child.kill('SIGKILL');
     await child.exited;
