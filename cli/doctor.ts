@@ -1,6 +1,7 @@
 import { readSettings } from '../stacks/config.ts';
-import { SettingsError } from '../stacks/settings.ts';
-import { type Answer, diagnose } from './doctor/checks.ts';
+import { type Settings, SettingsError } from '../stacks/settings.ts';
+import { type Answer, diagnose, diagnoseMachine } from './doctor/checks.ts';
+import { settingsProblem, unknownVariables } from './doctor/environment.ts';
 
 /**
  * `bun run doctor`: whether this machine and this account can deploy the environment of OUTPOST_ENV. Every
@@ -27,25 +28,32 @@ async function run(argv: readonly string[]): Promise<Answer> {
 }
 
 async function main(): Promise<number> {
-  const settings = readSettings();
-  const findings = await diagnose(run, settings, Bun.version);
+  const variables = unknownVariables(process.env);
+  const settings = settingsOrProblem();
+  const findings =
+    settings instanceof SettingsError
+      ? [...variables, settingsProblem(settings), ...(await diagnoseMachine(run, Bun.version))]
+      : [...variables, ...(await diagnose(run, settings, Bun.version))];
   for (const { what, ok, detail } of findings) {
     console.log(`${ok ? 'ok     ' : 'problem'} ${what}: ${detail}`);
   }
   const problems = findings.filter(({ ok }) => !ok);
-  if (problems.length === 0) {
+  if (problems.length === 0 && !(settings instanceof SettingsError)) {
     console.log(`\nReady to deploy ${settings.environment} to ${settings.accountId} in ${settings.region}.`);
     return 0;
   }
-  console.log(`\n${problems.length} to settle before ${settings.environment} can be deployed:`);
+  console.log(`\n${problems.length} to settle before this can be deployed:`);
   for (const { what, remedy } of problems) console.log(`  ${what}: ${remedy}`);
   return 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof SettingsError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
+function settingsOrProblem(): Settings | SettingsError {
+  try {
+    return readSettings();
+  } catch (error) {
+    if (error instanceof SettingsError) return error;
+    throw error;
+  }
 }
+
+process.exitCode = await main();

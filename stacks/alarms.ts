@@ -38,8 +38,8 @@ export function alarmSpecs(names: Names, functions: readonly FunctionName[]): Al
   return [
     {
       name: 'authentication-p99',
-      about: 'The authorizer takes longer than 50 ms at p99',
-      metrics: [lambda(names, 'authorizer', 'Duration', 'p99')],
+      about: 'Callers wait longer than 50 ms for the authorizer at p99, its start included',
+      metrics: [own(names, 'AuthorizerTime', 'p99')],
       above: AUTHENTICATION_P99_MS,
       periods: 5,
     },

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { createClock } from '../shared/clock.ts';
 import { createAws } from '../shared/deps.ts';
 import { EnvError } from '../shared/env.ts';
 import { describeError } from '../shared/errors.ts';
@@ -15,6 +16,7 @@ import { serveHealth } from './health.ts';
 import { LaunchError } from './launcher/error.ts';
 import { probeIsolation } from './launcher/isolation.ts';
 import type { Isolation } from './launcher/isolation.ts';
+import { neighbourProblems } from './launcher/probe-neighbour.ts';
 import { runLoop } from './loop/loop.ts';
 import { createMetrics } from './metrics.ts';
 import { readWorkerEnv, workerSettings } from './settings.ts';
@@ -103,6 +105,9 @@ async function boot(env: WorkerEnv, settings: WorkerSettings, log: Log): Promise
     reason: isolation.reason,
     layers: isolation.layers,
   });
+  const problems = await neighbourProblems(isolation, settings.jobsRoot);
+  createMetrics(write, env.OUTPOST_ENV, createClock()).put({ IsolationProbeFailed: problems.length });
+  if (problems.length > 0) throw new LaunchError('isolation_unavailable', problems.join('; '));
   const wiped = await wipeAbandoned(isolation, settings);
   if (wiped.length > 0) log.warn('worker.wiped_abandoned', { uids: wiped });
   return isolation;

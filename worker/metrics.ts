@@ -14,6 +14,7 @@ const UNITS = {
   Heartbeats: 'Count',
   HeartbeatsMissed: 'Count',
   OutputBytes: 'Bytes',
+  IsolationProbeFailed: 'Count',
 } as const;
 
 export type MetricName = keyof typeof UNITS;

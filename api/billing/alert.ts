@@ -1,4 +1,5 @@
 import type { ApiDeps } from '../deps.ts';
+import { putMetric } from '../metric.ts';
 
 /** What an operator must look at: money and records disagree, or Stripe knows what nobody configured. */
 export type BillingAlert =
@@ -20,22 +21,8 @@ export function raiseBillingAlert(
 }
 
 /**
- * The metric BillingDifference in CloudWatch's embedded metric format: 0 after a reconciliation without a
- * difference, so that the alarm ends.
+ * The metric BillingDifference: 0 after a reconciliation without a difference, so that the alarm ends.
  */
 export function putDifference(deps: ApiDeps, count: number): void {
-  deps.log.info('billing.difference', {
-    _aws: {
-      Timestamp: Math.round(deps.clock.now()),
-      CloudWatchMetrics: [
-        {
-          Namespace: 'Outpost',
-          Dimensions: [['environment']],
-          Metrics: [{ Name: 'BillingDifference', Unit: 'Count' }],
-        },
-      ],
-    },
-    environment: deps.settings.environment,
-    BillingDifference: count,
-  });
+  putMetric(deps, 'billing.difference', { name: 'BillingDifference', unit: 'Count', value: count });
 }

@@ -1,10 +1,12 @@
+import { tenantsInFlight } from '../../shared/store/jobs/tenants-in-flight.ts';
 import { createApiDeps, readApiEnv } from '../deps.ts';
+import { putMetric } from '../metric.ts';
 import { sweep } from '../operations/sweep.ts';
 import { createWorkerService } from '../runtime/ecs.ts';
 import type { LambdaFunction } from '../runtime/run-function.ts';
 import { wakeWorkers } from './wake-workers.ts';
 
-/** Sends forgotten work again, and sees to it that somebody is there to do it. */
+/** Sends forgotten work again, sees to it that somebody is there to do it, and counts the tenants that wait. */
 export const lambda: LambdaFunction = {
   async start(env, write) {
     const apiEnv = readApiEnv(env);
@@ -13,6 +15,8 @@ export const lambda: LambdaFunction = {
     return async () => {
       const { due, sent } = await sweep(deps);
       const woken = apiEnv.AWS_ENDPOINT_URL === undefined ? await wakeWorkers(deps, workers) : undefined;
+      const value = await tenantsInFlight(deps.store);
+      putMetric(deps, 'tenants.in_flight', { name: 'TenantsInFlight', unit: 'Count', value });
       deps.log.info('sweep', { due, sent, woken: woken ?? 0 });
       return { due, sent, woken: woken ?? 0 };
     };

@@ -12,6 +12,9 @@ import { settingsOf } from '../../stacks/settings.ts';
 /** Dollars, us-east-1, as listed in November 2026; check them against https://calculator.aws before relying on them. */
 const PRICES = {
   alarmMetric: 0.1,
+  customMetric: 0.3,
+  dashboard: 3,
+  ecrGigabyte: 0.1,
   kmsKey: 1,
   secret: 0.4,
   lambdaGigabyteSecond: 0.0000133334,
@@ -41,9 +44,14 @@ const JOB = {
 };
 
 const SECONDS = 30 * 24 * 3600;
-const LONG_POLL_SECONDS = 20;
-/** Lambda's own pollers of the audit queue. */
-const POLLERS = 5;
+/** Lambda's own pollers of the audit queue take five at least, and wait 20 s each time. */
+const POLLS = (SECONDS / 20) * 5;
+/** Runs of everything that has a schedule: every minute, every five minutes (two functions), every day. */
+const RUNS = { sweeper: SECONDS / 60, everyFive: 2 * (SECONDS / 300), export: SECONDS / 86_400 };
+/** What the worker, the sweeper, the authorizer and billing report of themselves. */
+const CUSTOM_METRICS = 12;
+/** The image of the worker, compressed, and how many of its versions lie in the repository. */
+const IMAGES = { count: 10, gigabytes: 0.6 };
 
 const settings = settingsOf('prod', { workers: { minimum: 0 } });
 
@@ -53,16 +61,17 @@ function idle(): number {
     outPolicies(settings.workers.maximum).length * 3 +
     // The alarm that scales in: three queues twice, and the count of tasks.
     7;
-  const sweeps = SECONDS / 60;
-  const letters = SECONDS / 300;
-  const runs = sweeps + letters;
+  const runs = RUNS.sweeper + RUNS.everyFive + RUNS.export;
   return (
     alarmMetrics * PRICES.alarmMetric +
+    CUSTOM_METRICS * PRICES.customMetric +
+    PRICES.dashboard +
+    IMAGES.count * IMAGES.gigabytes * PRICES.ecrGigabyte +
     PRICES.kmsKey +
     PRICES.secret +
     runs * (0.5 * 0.5 * PRICES.lambdaGigabyteSecond + PRICES.lambdaRequest + PRICES.schedulerCall) +
-    (sweeps * 3 + letters + (SECONDS / LONG_POLL_SECONDS) * POLLERS) * PRICES.sqsRequest +
-    sweeps * 20 * PRICES.dynamoRead
+    (RUNS.sweeper * 3 + RUNS.everyFive / 2 + POLLS) * PRICES.sqsRequest +
+    RUNS.sweeper * 20 * PRICES.dynamoRead
   );
 }
 

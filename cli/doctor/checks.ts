@@ -24,9 +24,9 @@ const LAMBDA_CONCURRENCY = { service: 'lambda', code: 'L-B99A9384' };
 /** Half of the account's first 1,000: what the reserved functions and a burst of the API take. */
 const CONCURRENCY_WANTED = 500;
 
-/** Every check of a machine and an account that is to deploy these settings, none depending on another's luck. */
-export async function diagnose(run: Run, settings: Settings, bunVersion: string): Promise<Finding[]> {
-  const local = await Promise.all([
+/** What a deployment needs of the machine, whatever is deployed. */
+export const diagnoseMachine = (run: Run, bunVersion: string): Promise<Finding[]> =>
+  Promise.all([
     bun(bunVersion),
     version(run, ['node', '--version'], NODE_MINIMUM, 'Node', 'https://nodejs.org'),
     version(
@@ -37,9 +37,11 @@ export async function diagnose(run: Run, settings: Settings, bunVersion: string)
       'https://developer.hashicorp.com/terraform/install',
     ),
     docker(run),
-    account(settings),
-    state(settings),
   ]);
+
+/** Every check of a machine and an account that is to deploy these settings, none depending on another's luck. */
+export async function diagnose(run: Run, settings: Settings, bunVersion: string): Promise<Finding[]> {
+  const local = [...(await diagnoseMachine(run, bunVersion)), await account(settings), await state(settings)];
   const identity = await caller(run, settings);
   if (!identity.ok) return [...local, identity];
   return [
@@ -49,7 +51,9 @@ export async function diagnose(run: Run, settings: Settings, bunVersion: string)
       pepper(run, settings),
       vcpuQuota(run, settings),
       concurrencyQuota(run, settings),
+      ...(settings.state === null ? [] : [stateBucket(run, settings, settings.state)]),
       ...(settings.billing === 'stripe' ? stripeSecrets(run, settings) : []),
+      parameters(run, settings),
     ])),
   ];
 }
@@ -140,6 +144,50 @@ const stripeSecrets = (run: Run, settings: Settings): Promise<Finding>[] =>
 async function secret(run: Run, settings: Settings, name: string, remedy: string): Promise<Finding> {
   const { exitCode } = await aws(run, settings, 'secretsmanager', 'describe-secret', '--secret-id', name);
   return exitCode === 0 ? good(name, 'exists') : bad(name, 'does not exist', remedy);
+}
+
+/** The bucket of the state must be there before the first deployment: Terraform does not make it. */
+async function stateBucket(
+  run: Run,
+  settings: Settings,
+  { bucket, region }: NonNullable<Settings['state']>,
+): Promise<Finding> {
+  const { exitCode } = await aws(run, settings, 's3api', 'head-bucket', '--bucket', bucket);
+  const what = `s3://${bucket}`;
+  return exitCode === 0
+    ? good(what, 'exists')
+    : bad(
+        what,
+        'does not exist, or is not yours to use',
+        `aws s3 mb s3://${bucket} --region ${region}, then turn versioning on`,
+      );
+}
+
+/**
+ * Nothing is read from Parameter Store: platform secrets lie in Secrets Manager alone. What lies there under our
+ * path was meant for us, and does not hold.
+ */
+async function parameters(run: Run, settings: Settings): Promise<Finding> {
+  const path = `/outpost/${settings.environment}/`;
+  const { exitCode, output } = await aws(
+    run,
+    settings,
+    'ssm',
+    'get-parameters-by-path',
+    '--path',
+    path,
+    '--query',
+    'Parameters[].Name',
+  );
+  if (exitCode !== 0) return bad(`SSM ${path}`, 'could not be read', 'allow ssm:GetParametersByPath');
+  const names = output.split(/\s+/).filter((name) => name !== '' && name !== 'None');
+  return names.length === 0
+    ? good(`SSM ${path}`, 'nothing, as it should be')
+    : bad(
+        `SSM ${path}`,
+        `${names.join(', ')}: nothing reads parameters`,
+        'move them to Secrets Manager under the same name (docs/deploy.md)',
+      );
 }
 
 async function quota(

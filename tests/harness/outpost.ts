@@ -1,4 +1,4 @@
-import { createAws } from '../../shared/deps.ts';
+import { type Aws, createAws } from '../../shared/deps.ts';
 import { readEnv } from '../../shared/env.ts';
 import { randomHex } from '../../shared/ids.ts';
 import { type Scope, SCOPES } from '../../shared/model/api-key.ts';
@@ -34,7 +34,15 @@ export function awsOf(local: AwsAddress) {
   const env = outpostEnv(local);
   process.env['AWS_ACCESS_KEY_ID'] = local.credentials.accessKeyId;
   process.env['AWS_SECRET_ACCESS_KEY'] = local.credentials.secretAccessKey;
-  return createAws(readEnv(env, AWS_VARIABLES, AWS_OPTIONAL_VARIABLES));
+  return settled(createAws(readEnv(env, AWS_VARIABLES, AWS_OPTIONAL_VARIABLES)));
+}
+
+/** Clients read the environment's credentials when they first need them, and by then another file may have set its own. */
+function settled(aws: Aws): Aws {
+  for (const { config } of [aws.store.client, aws.queues.client, aws.secrets.client, aws.outputs.s3]) {
+    void config.credentials();
+  }
+  return aws;
 }
 
 export type TestTenant = {
@@ -90,12 +98,14 @@ export type TestApi = Child & {
   fetch(path: string, init?: RequestInit): Promise<Response>;
 };
 
-/** tests/runtime/gateway.ts here runs the same tests through API Gateway's events. */
+/** tests/runtime/gateway.ts here runs the same tests through API Gateway's events, on the functions of a folder. */
 const API_ENTRY = process.env['OUTPOST_TEST_API_ENTRY'] ?? 'api/serve.ts';
+const DEPLOYED = process.env['OUTPOST_TEST_DEPLOYED'];
 
 /** The API as a process of its own, over real HTTP. */
 export async function startApi(aws: LocalAws, env: Record<string, string> = {}): Promise<TestApi> {
-  const child = await startChild(API_ENTRY, { ...outpostEnv(aws), PORT: '0', ...env });
+  const deployed = DEPLOYED === undefined ? {} : { OUTPOST_TEST_DEPLOYED: DEPLOYED };
+  const child = await startChild(API_ENTRY, { ...outpostEnv(aws), ...deployed, PORT: '0', ...env });
   const checked = async (path: string, init: RequestInit = {}): Promise<Response> => {
     const answer = await fetch(`${child.endpoint}${path}`, init);
     await checkAnswer(init.method ?? 'GET', path, answer);

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundleFunction } from '../../cli/build/functions.ts';
-import { BOOTSTRAP } from '../../cli/build/layer.ts';
+import type { FunctionName } from '../../stacks/functions.ts';
 import { createTestTenant, outpostEnv, type TestTenant } from '../harness/outpost.ts';
 import { type SharedOutpost, sharedOutpost } from '../harness/shared.ts';
+import { deployInto, startDeployed } from './deployed.ts';
 import { eventOf, streamedAnswer, viaGateway } from './gateway-client.ts';
-import { type LambdaProcess, startLambda } from './lambda-process.ts';
+import type { LambdaProcess } from './lambda-process.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 
@@ -23,28 +23,15 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'outpost-lambda-'));
   outpost = await sharedOutpost();
   tenant = await createTestTenant(outpost.aws.store);
-  mkdirSync(join(folder, 'opt'));
-  writeFileSync(join(folder, 'opt/bootstrap'), BOOTSTRAP);
-  chmodSync(join(folder, 'opt/bootstrap'), 0o755);
-  symlinkSync(process.execPath, join(folder, 'opt/bun'));
-  for (const name of ['api', 'stream', 'audit-writer'] as const) {
-    mkdirSync(join(folder, name));
-    for (const { name: file, content } of await bundleFunction(name, folder)) {
-      writeFileSync(join(folder, name, file), content);
-    }
-  }
-}, 60_000);
+  await deployInto(folder, ['api', 'stream', 'audit-writer']);
+}, 180_000);
 afterAll(async () => {
   for (const each of processes) await each.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-function start(name: string, env: Record<string, string> = outpostEnv(outpost.local)): LambdaProcess {
-  const started = startLambda(
-    [join(folder, 'opt/bootstrap')],
-    { ...env, LAMBDA_TASK_ROOT: join(folder, name) },
-    join(folder, name),
-  );
+function start(name: FunctionName, env: Record<string, string> = outpostEnv(outpost.local)): LambdaProcess {
+  const started = startDeployed(folder, name, env);
   processes.push(started);
   return started;
 }

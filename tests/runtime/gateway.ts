@@ -1,17 +1,21 @@
+import { startDeployed } from './deployed.ts';
 import { eventOf, streamedAnswer, viaGateway } from './gateway-client.ts';
 import { type LambdaProcess, startLambda } from './lambda-process.ts';
 
 /**
  * The API as it is deployed, behind one address: every request becomes a gateway's event for a function's
  * process, and the streaming route goes to the function that streams, one process for each open answer. Takes
- * the environment and prints the line of api/serve.ts, so that the suite for that runs on this.
+ * the environment and prints the line of api/serve.ts, so that the suite for that runs on this. The functions are
+ * those that OUTPOST_TEST_DEPLOYED holds (deployed.ts), else the sources.
  */
 const env = Object.fromEntries(
   Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
 );
-const start = (entry: string): LambdaProcess => startLambda([process.execPath, entry], env);
+const deployed = env['OUTPOST_TEST_DEPLOYED'];
+const start = (name: 'api' | 'stream', entry: string): LambdaProcess =>
+  deployed === undefined ? startLambda([process.execPath, entry], env) : startDeployed(deployed, name, env);
 
-const api = start('api/lambda.ts');
+const api = start('api', 'api/lambda.ts');
 const idle: LambdaProcess[] = [];
 const all = [api];
 
@@ -19,7 +23,7 @@ const all = [api];
 function streamProcess(): LambdaProcess {
   const free = idle.pop();
   if (free !== undefined) return free;
-  const made = start('tests/runtime/stream-entry.ts');
+  const made = start('stream', 'tests/runtime/stream-entry.ts');
   all.push(made);
   return made;
 }

@@ -48,7 +48,7 @@ beforeAll(async () => {
   await fetchDeno();
   outpost = await sharedOutpost();
   tenant = await createTestTenant(outpost.aws.store);
-}, 60_000);
+}, 180_000);
 
 type Serving = { child: Bun.Subprocess<'ignore', 'pipe', 'inherit'>; endpoint: string };
 
@@ -77,7 +77,7 @@ describe.each(RUNTIMES)('on %s', (_, argv) => {
 
   beforeAll(async () => {
     ({ child, endpoint } = await serve(argv()));
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     child.kill('SIGKILL');
     await child.exited;

@@ -17,7 +17,7 @@ describe('a build', () => {
     const hashes = async (): Promise<string[]> =>
       (await bundleFunction('rotation', folder)).map(({ content }) => Bun.hash(content).toString());
     expect(await hashes()).toEqual(await hashes());
-  }, 60_000);
+  }, 180_000);
 
   test('makes the same archive in every time zone', async () => {
     await installStackPackages();
@@ -30,12 +30,12 @@ describe('a build', () => {
     );
     expect(hashes[0]).toMatch(/^\d+\n$/);
     expect(new Set(hashes).size).toBe(1);
-  }, 60_000);
+  }, 180_000);
 
   test('leaves no path of the machine in a bundle', async () => {
     const entries = await bundleFunction('rotation', folder);
     for (const { content } of entries) expect(Buffer.from(content).includes(process.cwd())).toBe(false);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a Dockerfile', () => {

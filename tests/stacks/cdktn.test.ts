@@ -59,5 +59,5 @@ describe.skipIf(!everything)(`cdktn${reason}`, () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-  }, 180_000);
+  }, 600_000);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { type Answer, diagnose, type Run } from '../../cli/doctor/checks.ts';
+import { unknownVariables } from '../../cli/doctor/environment.ts';
 import { settingsOf } from '../../stacks/settings.ts';
 import { ACCOUNT } from './synthesis.ts';
 
@@ -23,6 +24,8 @@ const HEALTHY = {
   'docker info': 'Server',
   'get-caller-identity': `${ACCOUNT}\n`,
   'describe-secret': 'arn',
+  'head-bucket': '',
+  'get-parameters-by-path': 'None\n',
   'L-3032A538': '140.0',
   'L-B99A9384': '1000.0',
 };
@@ -51,6 +54,12 @@ describe('the doctor', () => {
     ['a silent Docker', { 'docker info': undefined }, 'Docker'],
     ['credentials of another account', { 'get-caller-identity': '999999999999' }, 'AWS'],
     ['a missing pepper', { 'describe-secret': undefined }, '/outpost/prod/pepper'],
+    ['a bucket of the state that is not there', { 'head-bucket': undefined }, 's3://example-terraform-state'],
+    [
+      'parameters that nobody reads',
+      { 'get-parameters-by-path': '/outpost/prod/pepper\n' },
+      'SSM /outpost/prod/',
+    ],
     ['too few vCPUs for 50 workers', { 'L-3032A538': '99.0' }, 'Fargate vCPUs'],
     ['too little concurrency', { 'L-B99A9384': '10.0' }, 'Lambda concurrency'],
   ])('finds %s', async (_, changes, what) => expect(await problems(changes)).toEqual([what]));
@@ -72,4 +81,22 @@ describe('the doctor', () => {
     ]);
     expect(found.every(({ remedy }) => remedy !== undefined && remedy.length > 0)).toBe(true);
   });
+
+  test('names variables that nothing reads, and no others', () => {
+    const env = { OUTPOST_ENV: 'prod', OUTPOST_ENVIROMENT: 'prod', PATH: '/bin', OUTPOST_TEST_SCALE: '2' };
+    expect(unknownVariables(env).map(({ what }) => what)).toEqual(['OUTPOST_ENVIROMENT']);
+  });
+
+  test('as a command goes on with the machine when the settings are wrong', () => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, 'cli/doctor.ts'], {
+      env: { PATH: process.env['PATH'] ?? '', OUTPOST_ENV: 'production', OUTPOST_ENVIROMENT: 'x' },
+    });
+    expect(stderr.toString()).toBe('');
+    const text = stdout.toString();
+    for (const what of ['OUTPOST_ENVIROMENT', 'Settings', 'Bun', 'Terraform', 'Docker']) {
+      expect(text).toMatch(new RegExp(`^(ok     |problem) ${what}: `, 'm'));
+    }
+    expect(text).toContain('OUTPOST_ENV must be one of dev, staging, prod');
+    expect(exitCode).toBe(1);
+  }, 180_000);
 });

@@ -28,7 +28,7 @@ beforeAll(async () => {
   if (TERRAFORM === null) return;
   terraform = await startTerraform(output);
   for (const stack of ['outpost-queues-prod', 'outpost-api-prod']) await terraform.run(stack, 'init');
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await terraform?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -231,7 +231,7 @@ describe.skipIf(TERRAFORM === null)(`terraform catches${WITHOUT_TERRAFORM}`, () 
         }
         expect((await terraform?.run(id, 'validate'))?.code).toBe(0);
       },
-      60_000,
+      180_000,
     );
   }
 });

@@ -1,8 +1,9 @@
-import { beforeAll, describe, expect, test } from 'bun:test';
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { ACCESS_LOG_FORMAT } from '../../api/operations/ingest-access-log.ts';
 import { TABLES, type Table } from '../../shared/tables.ts';
 import { SettingsError, settingsOf } from '../../stacks/settings.ts';
+import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
 import { brokenRules, RULES } from './rules.ts';
 import {
   asList,
@@ -14,6 +15,8 @@ import {
   synthesize,
   TENANT,
 } from './synthesis.ts';
+
+setDefaultTimeout(TEST_TIMEOUT_MS * 3);
 
 let prod: Stacks;
 let dev: Stacks;
@@ -131,6 +134,22 @@ describe('api', () => {
     expect(resourceOf(prod, 'aws_lambda_function_url', 'stream-url')).toMatchObject({
       invoke_mode: 'RESPONSE_STREAM',
     });
+  });
+});
+
+describe('observability', () => {
+  test('every metric of our own that an alarm watches is one that the code reports', () => {
+    const watched = resources(prod, 'aws_cloudwatch_metric_alarm').flatMap(({ attributes }) => [
+      ...JSON.stringify(attributes['metric_query']).matchAll(/"metric_name":"(\w+)","namespace":"Outpost"/g),
+    ]);
+    expect(watched.length).toBeGreaterThan(4);
+    const sources = [...new Bun.Glob('{api,worker}/**/*.ts').scanSync('.')]
+      .map((file) => readFileSync(file, 'utf8'))
+      .join();
+    const silent = watched
+      .map(([, name = '']) => name)
+      .filter((name) => !sources.includes(`{ name: '${name}'`) && !sources.includes(`put({ ${name}:`));
+    expect(silent).toEqual([]);
   });
 });
 

@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
 import { probeIsolation } from '../../../worker/launcher/isolation.ts';
+import { neighbourProblems } from '../../../worker/launcher/probe-neighbour.ts';
 import { markedInPsOutput } from '../../../worker/launcher/processes.ts';
 import { assertTenantUid, assertUidRange, rangeOwner } from '../../../worker/launcher/uid-range.ts';
 import { TEST_UIDS, openFolder } from './probe.ts';
@@ -41,6 +42,33 @@ describe('probeIsolation', () => {
   test('a level that cannot be met is an error that names the reason', async () => {
     const probe = probeIsolation({ ...everywhere, workspacesRoot: '/nonexistent', required: 'uid' });
     await expect(probe).rejects.toMatchObject({ code: 'isolation_unavailable' });
+  });
+});
+
+describe('neighbourProblems', () => {
+  test.skipIf(!isRoot)('finds nothing where tenants have uids of their own', async () => {
+    const folder = openFolder();
+    expect(await neighbourProblems(await probeIsolation(everywhere), folder.path)).toEqual([]);
+    folder.remove();
+  });
+
+  test.skipIf(!isRoot)('finds that two tenants under one uid read each other', async () => {
+    const folder = openFolder();
+    const isolation = await probeIsolation(everywhere);
+    const uids = { first: TEST_UIDS.first, last: TEST_UIDS.first };
+    expect(await neighbourProblems({ ...isolation, uids }, folder.path)).toEqual([
+      'a tenant can read a file of another',
+    ]);
+    folder.remove();
+  });
+
+  test.skipIf(!isRoot)('does not take a folder that nobody can reach for isolation', async () => {
+    const folder = openFolder();
+    chmodSync(folder.path, 0o700);
+    expect(await neighbourProblems(await probeIsolation(everywhere), folder.path)).toEqual([
+      'a tenant cannot read its own file: the probe shows nothing',
+    ]);
+    folder.remove();
   });
 });
 
