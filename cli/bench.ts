@@ -5,7 +5,7 @@ import { runBenches } from '../bench/framework/run-benches.ts';
  * `bun run bench [names] [--quick]`: measures, prints tables, writes bench/results/<name>.json, and draws
  * docs/performance.md with its plots from the last result of every benchmark. With --quick it only shows that
  * everything runs, and leaves its output in dist/bench. The exit code is 1 when a benchmark failed, 2 for a
- * name that is none.
+ * name that is none and when interrupted.
  */
 const ROOT = join(import.meta.dirname, '..');
 const REGISTRY = join(ROOT, 'bench/registry.ts');

@@ -22,10 +22,15 @@ const MANY_CONNECTIONS = { BUN_CONFIG_MAX_HTTP_REQUESTS: '8192' };
 /** What hangs is a failure; nothing comes near it. */
 const BENCH_TIMEOUT_MS = 30 * 60_000;
 
+/** Ctrl-C: the benchmark that runs cleans up, and no other follows. */
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
 /**
  * Runs benchmarks one after the other, each in a process of its own, prints their tables and draws the report.
  * One that fails is reported and the others still run. Answers the names of those that failed. Throws Error for
- * a name that is none.
+ * a name that is none, Interrupted when this process was told to stop.
  */
 export async function runBenches(run: BenchRun): Promise<readonly string[]> {
   const paint = painter(run.colours);
@@ -56,8 +61,13 @@ async function runChild(run: BenchRun, name: string): Promise<string | undefined
     [process.execPath, MAIN, run.registry, name, run.folders.results, ...(run.quick ? ['--quick'] : [])],
     { env: { ...process.env, ...MANY_CONNECTIONS }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
   );
+  let interrupted = false;
   const stop = (): void => child.kill('SIGTERM');
-  process.on('exit', stop);
+  const interrupt = (): void => {
+    interrupted = true;
+    stop();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
   const timeout = setTimeout(stop, BENCH_TIMEOUT_MS);
   const paint = painter(run.colours);
   const show = (line: string): void => {
@@ -67,7 +77,8 @@ async function runChild(run: BenchRun, name: string): Promise<string | undefined
   await Promise.all([readLines(child.stdout, show), readLines(child.stderr, show)]);
   const code = await child.exited;
   clearTimeout(timeout);
-  process.off('exit', stop);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+  if (interrupted) throw new Interrupted(`interrupted in ${name}`);
   if (code === 0) return undefined;
   return child.signalCode === null ? `it ended with code ${code}` : `it was ended by ${child.signalCode}`;
 }

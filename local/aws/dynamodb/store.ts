@@ -165,6 +165,15 @@ export function openStore(database: Database) {
   };
 }
 
+/**
+ * The ends of the partition's range. The one that reading begins at is hidden from the planner (by the plus) when
+ * there is a position to go on from: SQLite seeks to one bound only, and would read all that was read before.
+ */
+function bounds({ after, descending }: Range, column: string): string[] {
+  const seek = (begins: boolean): string => (after !== undefined && begins ? '+' : '');
+  return [`${seek(!descending)}${column} >= ?`, `${seek(descending)}${column} < ?`];
+}
+
 function readSlice(database: Database, range: Range): Row[] {
   const indexed = range.index !== undefined;
   const inIndex = indexed ? ['index_hash', 'index_range'] : [];
@@ -175,9 +184,7 @@ function readSlice(database: Database, range: Range): Row[] {
   const where = [
     `${source}.table_id = ?`,
     ...(indexed ? ['e.name = ?'] : []),
-    ...(sort
-      ? [`${source}.${inIndex[0] ?? 'hash'} = ?`, `${source}.${sort} >= ?`, `${source}.${sort} < ?`]
-      : []),
+    ...(sort ? [`${source}.${inIndex[0] ?? 'hash'} = ?`, ...bounds(range, `${source}.${sort}`)] : []),
     ...(range.after
       ? [`(${columns.join(', ')}) ${range.descending ? '<' : '>'} (${columns.map(() => '?').join(', ')})`]
       : []),
