@@ -67,7 +67,9 @@ export function startRecorder(local: LocalAws): Recorder {
     const mine = round;
     clearTimeout(timer);
     timer = setTimeout(release, holdMs);
-    await new Promise<void>((resolve) => void held.push(resolve));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held.push(resolve);
+    await promise;
     return mine;
   };
   const sign = signerOf(local);
