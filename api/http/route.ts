@@ -68,6 +68,11 @@ export type RouteSpec<P, Q, B> = {
   readonly requestHeaders?: Readonly<Record<string, string>>;
   /** Changes state: takes Idempotency-Key, and is audited within its transaction. */
   readonly mutation?: true;
+  /**
+   * A mutation whose one transaction finds an earlier answer to its Idempotency-Key by itself, and which does
+   * nothing before it: the read that others begin with is left out.
+   */
+  readonly replaysFromCommit?: true;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Errors beyond those that every route may answer with. */
   readonly errors?: readonly ErrorCode[];

@@ -219,7 +219,7 @@ async function changeOf(visit: Visit, url: URL, bytes: Uint8Array | undefined): 
           requestId: visit.requestId,
         };
   if (idempotent !== undefined) {
-    const replay = await earlierAnswer(deps.store, idempotent);
+    const replay = route.replaysFromCommit === true ? undefined : await earlierAnswer(deps.store, idempotent);
     if (replay !== undefined) throw replay;
     visit.idempotent = idempotent;
   }

@@ -28,6 +28,7 @@ export const submit = route({
   access: 'jobs:write',
   action: 'job.create',
   mutation: true,
+  replaysFromCommit: true,
   body: JobRequest,
   answers: { 202: { description: 'Accepted: it will run, and nothing can lose it.', schema: Submitted } },
   errors: ['quota_exceeded'],

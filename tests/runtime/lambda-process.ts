@@ -3,6 +3,7 @@ import { startRuntimeApi, type RuntimeEmulator } from './runtime-api.ts';
 /** A function's process with a Runtime API of its own. */
 export type LambdaProcess = {
   readonly emulator: RuntimeEmulator;
+  readonly pid: number;
   /** What it has printed. */
   readonly printed: () => string;
   readonly exited: Promise<number>;
@@ -29,6 +30,7 @@ export function startLambda(
   for (const stream of [child.stdout, child.stderr]) void collect(stream, (text) => (printed += text));
   return {
     emulator,
+    pid: child.pid,
     printed: () => printed,
     exited: child.exited,
     terminate: () => child.kill('SIGTERM'),
