@@ -9,7 +9,7 @@ import { simulateYear, type YearOptions } from './year.ts';
  */
 const SEEDS = [20370129, 15, 777_216];
 const CHOSEN = process.env['OUTPOST_SEED'];
-const SIZE = SCALE > 1 ? { tenants: 200, days: 365 } : { tenants: 24, days: 120 };
+const SIZE = SCALE > 1 ? { tenants: 200, days: 365, deeds: 0.03 } : { tenants: 24, days: 120, deeds: 0.08 };
 const seeds = CHOSEN === undefined ? SEEDS.slice(0, SCALE > 1 ? SEEDS.length : 1) : [Number(CHOSEN)];
 /** A simulation takes minutes of one core; a busy machine gives it a part of one. */
 const PATIENCE_MS = 60 * 60_000;

@@ -11,7 +11,13 @@ import { startAwsInProcess } from '../harness/aws-in-process.ts';
 import { judgeYear, type Verdict } from './judge-year.ts';
 import { type BillingWorld, createBillingWorld, DAY, HOUR, MINUTE, payingTenant } from './world.ts';
 
-export type YearOptions = { readonly seed: number; readonly tenants: number; readonly days: number };
+export type YearOptions = {
+  readonly seed: number;
+  readonly tenants: number;
+  readonly days: number;
+  /** How likely a tenant does something on a day. */
+  readonly deeds: number;
+};
 
 export type YearTenant = Awaited<ReturnType<typeof payingTenant>>;
 
@@ -38,7 +44,7 @@ const FAULTY = 0.05;
 /** Rare: each one waits for its timeout in real time. */
 const HANGING = 0.0005;
 
-/** Mulberry32: the same seed is the same year. */
+/** Mulberry32: the same seed is the same year, as far as no timer reorders calls that run beside each other. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -84,7 +90,7 @@ async function liveDay(year: Year, day: number): Promise<void> {
     if (fault !== undefined) count(year, `call met by: ${fault}`);
     return fault;
   };
-  for (const tenant of tenants) if (random() < 0.05) await act(year, tenant);
+  for (const tenant of tenants) if (random() < year.options.deeds) await act(year, tenant);
   world.pass(DAY - (world.clock.now() % DAY) + 6 * HOUR);
   await workAtTheEnd(year);
   await deliverSome(year);
@@ -100,7 +106,8 @@ async function join(year: Year, day: number): Promise<void> {
     world.pass(Math.floor(random() * 10) * MINUTE);
     const tenant = await payingTenant(world);
     tenants.push(tenant);
-    if (day < JOINING_DAYS && random() < 0.8) await buy(year, tenant, random() < 0.5 ? 'pro' : 'enterprise');
+    if (day < JOINING_DAYS && (joined === 0 || random() < 0.8))
+      await buy(year, tenant, random() < 0.5 ? 'pro' : 'enterprise');
   }
 }
 
@@ -124,7 +131,7 @@ async function settleDay(world: BillingWorld): Promise<void> {
 /** A day's jobs: most are written as they end, some hours later. */
 async function work(year: Year, tenant: YearTenant): Promise<void> {
   const { world, random } = year;
-  if (random() > 0.12) return;
+  if (random() > 0.08) return;
   for (let left = Math.ceil(random() * 3); left > 0; left -= 1) {
     const since = random() < 0.1 ? random() * 3 * HOUR : random() * 1000;
     await endJob(year, tenant, world.clock.now() - Math.floor(since));
