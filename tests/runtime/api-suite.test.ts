@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deployInto } from './deployed.ts';
@@ -8,7 +8,18 @@ import { deployInto } from './deployed.ts';
  * Row G2: the whole suite of the API, over HTTP everywhere else, here on the built functions behind the gateway's
  * events. Once, whatever the scale.
  */
-const SUITE = ['tests/api', 'tests/limits/over-http.test.ts', 'tests/limits/idempotency.test.ts'];
+const NOT_ON_LAMBDA: Readonly<Record<string, string>> = {
+  'tests/api/hosts.test.ts':
+    'malformed Host headers end at the gateway, and here at the server that stands for it',
+};
+/** Failpoints end a server of api/serve.ts; on Lambda nobody can arm one. */
+const ARMS_FAILPOINTS = 'OUTPOST_FAILPOINTS';
+
+const SUITE = [
+  ...[...new Bun.Glob('tests/api/*.test.ts').scanSync('.')].toSorted(),
+  'tests/limits/over-http.test.ts',
+  'tests/limits/idempotency.test.ts',
+].filter((file) => !(file in NOT_ON_LAMBDA) && !readFileSync(file, 'utf8').includes(ARMS_FAILPOINTS));
 const PATIENCE = 5;
 const HOUR_MS = 3_600_000;
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dockerfileFaults } from '../../cli/build/dockerfile.ts';
 import { bundleFunction } from '../../cli/build/functions.ts';
+import { runTool } from '../../cli/run-tool.ts';
 import { installStackPackages } from '../../cli/stack-packages.ts';
 
 let folder: string;
@@ -36,6 +37,33 @@ describe('a build', () => {
     const entries = await bundleFunction('rotation', folder);
     for (const { content } of entries) expect(Buffer.from(content).includes(process.cwd())).toBe(false);
   }, 180_000);
+});
+
+/** The layers are 100 MB to compress: asked in CI. */
+const everything = Number(process.env['OUTPOST_TEST_SCALE'] ?? 1) > 1;
+const reason = everything ? '' : ' (skipped: only with OUTPOST_TEST_SCALE above 1)';
+
+describe.skipIf(!everything)(`bun run build${reason}`, () => {
+  /** Every file that a build has made, by the hash of its content. */
+  const build = async (name: string): Promise<Record<string, string>> => {
+    const out = join(folder, name);
+    const built = await runTool(
+      [process.execPath, 'cli/build.ts', '--out', out],
+      join(import.meta.dir, '../..'),
+    );
+    expect(built.exitCode === 0 ? '' : built.output).toBe('');
+    const files = [...new Bun.Glob('**/*').scanSync({ cwd: out, dot: true })].toSorted();
+    return Object.fromEntries(
+      files.map((file) => [file, Bun.hash(readFileSync(join(out, file))).toString()]),
+    );
+  };
+
+  test('makes the same files twice, for both architectures', async () => {
+    const first = await build('first');
+    expect(Object.keys(first)).toContain('layer-arm64.zip');
+    expect(Object.keys(first)).toContain('worker/Dockerfile');
+    expect(await build('second')).toEqual(first);
+  }, 1_800_000);
 });
 
 describe('a Dockerfile', () => {
