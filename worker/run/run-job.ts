@@ -12,13 +12,15 @@ import { sealAttempts } from '../../shared/store/jobs/write-leased.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import type { StopSignals, WorkerDeps } from '../deps.ts';
 import { sendAnew } from '../loop/send-anew.ts';
-import { lockUid } from '../workspace/lock.ts';
+import { lockUidWithin } from '../workspace/lock.ts';
 import { keepLease } from './lease-keeper.ts';
 import { runAttempt } from './run-attempt.ts';
 import type { AttemptOutcome } from './outcome.ts';
 import { report } from './report.ts';
 import { abandon, end, giveBack, RETRY_DELAY_SECONDS } from './settle.ts';
 
+/** What another worker of this machine needs to clean up after a tenant's job whose end the tenant knows already. */
+const WIPE_MS = 250;
 /** How long a job waits whose tenant's uid another worker of this machine uses, or whose claim failed. */
 const AGAIN_DELAY_SECONDS = 2;
 /** How long a job may keep its worker besides its agent's time: its last output and its record. */
@@ -38,7 +40,7 @@ export const runJob = async (
 ): Promise<void> => {
   const uid = await orSendAnew(deps, received, () => tenantUid(deps, message));
   if (uid === undefined) return deleteMessage(deps.queues, received);
-  const unlock = uid === null ? () => undefined : await lockUid(deps.settings.locksRoot, uid);
+  const unlock = uid === null ? () => undefined : await lockUidWithin(deps.settings.locksRoot, uid, WIPE_MS);
   if (unlock === null) return sendAnew(deps.queues, received, AGAIN_DELAY_SECONDS);
   try {
     const claimedAt = deps.clock.monotonic();

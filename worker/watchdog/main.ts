@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 
 import { type KillContext, type KillTarget, killAll } from '../launcher/kill.ts';
 import { findTools } from '../launcher/tools.ts';
-import { lockUid } from '../workspace/lock.ts';
+import { lockUidWithin } from '../workspace/lock.ts';
 import { READY_LINE, type WatchdogMessage, readArguments, readMessage } from './protocol.ts';
 
 /**
@@ -16,7 +16,6 @@ const REPEAT_MS = 500;
 const LAST_KILL_ATTEMPTS = 10;
 /** The end of the supervisor may close its pipe a moment before it frees its lock. */
 const LOCK_WAIT_MS = 2_000;
-const LOCK_PAUSE_MS = 20;
 
 const { marginMs, locksRoot, ...settings } = readArguments(process.argv.slice(2));
 const context: KillContext = { ...settings, tools: findTools() };
@@ -63,23 +62,13 @@ async function killAtTheEnd(): Promise<boolean> {
   await killing;
   const uid = target?.uid;
   if (uid === undefined || uid === null) return killPersistently();
-  const unlock = await lockOfTheDead(uid);
+  const unlock = await lockUidWithin(locksRoot, uid, LOCK_WAIT_MS);
   if (unlock === null) return true;
   try {
     return await killPersistently();
   } finally {
     unlock();
   }
-}
-
-async function lockOfTheDead(uid: number): Promise<null | (() => void)> {
-  const deadline = performance.now() + LOCK_WAIT_MS;
-  let unlock = await lockUid(locksRoot, uid);
-  while (unlock === null && performance.now() < deadline) {
-    await Bun.sleep(LOCK_PAUSE_MS);
-    unlock = await lockUid(locksRoot, uid);
-  }
-  return unlock;
 }
 
 async function killPersistently(): Promise<boolean> {

@@ -23,3 +23,20 @@ export async function lockUid(root: string, uid: number): Promise<null | (() => 
   }
   return () => file.close();
 }
+
+const LOCK_PAUSE_MS = 20;
+
+/** The lock, waited for as long as `withinMs`; null when somebody still holds it then. */
+export async function lockUidWithin(
+  root: string,
+  uid: number,
+  withinMs: number,
+): Promise<null | (() => void)> {
+  const deadline = performance.now() + withinMs;
+  let unlock = await lockUid(root, uid);
+  while (unlock === null && performance.now() < deadline) {
+    await Bun.sleep(LOCK_PAUSE_MS);
+    unlock = await lockUid(root, uid);
+  }
+  return unlock;
+}

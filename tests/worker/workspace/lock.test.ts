@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
 import { join } from 'node:path';
 
-import { lockUid } from '../../../worker/workspace/lock.ts';
+import { lockUid, lockUidWithin } from '../../../worker/workspace/lock.ts';
 import { eventually, openFolder } from '../launcher/probe.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -25,6 +25,18 @@ describe('lockUid', () => {
     expect(again).not.toBeNull();
     again?.();
     other?.();
+  });
+
+  test('is waited for, though not for ever', async () => {
+    const root = join(data.path, 'waited');
+    const release = await lockUid(root, 7);
+    expect(await lockUidWithin(root, 7, 50)).toBeNull();
+    const waiting = lockUidWithin(root, 7, 60_000);
+    release?.();
+    const granted = await waiting;
+    expect(granted).not.toBeNull();
+    expect(await lockUid(root, 7)).toBeNull();
+    granted?.();
   });
 
   test('is freed by the death of the process that holds it', async () => {
