@@ -69,12 +69,10 @@ export const RULES: readonly Rule[] = [
         .map(({ type, id }) => `${type}.${id}`),
   },
   {
-    name: 'no role may make or change IAM',
+    name: 'no role may make, change or hand on IAM',
     broken: (stacks) =>
       statements(stacks)
-        .filter(({ statement }) =>
-          asList(statement.Action).some((action) => action.startsWith('iam:') && action !== 'iam:PassRole'),
-        )
+        .filter(({ statement }) => asList(statement.Action).some((action) => action.startsWith('iam:')))
         .map(({ type, id }) => `${type}.${id}`),
   },
   {
