@@ -23,7 +23,7 @@ export function readPayload(headers: Headers, raw: Uint8Array, verified: Verifie
     throw new AwsError('InvalidRequest', `x-amz-content-sha256 is not a hash or a known form: ${form}`);
   }
   if (form !== SIGNED && form !== SIGNED_TRAILER && form !== UNSIGNED_TRAILER) {
-    throw new AwsError('NotImplemented', `x-amz-content-sha256: ${form} is not implemented`, 501);
+    throw new AwsError('NotImplemented', `x-amz-content-sha256: ${form} is not implemented`, 400);
   }
   const payload = dechunk(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength), form, verified);
   const declared = headers.get('x-amz-decoded-content-length');

@@ -33,4 +33,4 @@ export const preconditionFailed = (condition: string): AwsError =>
 
 /** Refuses, by name, what S3 offers and local AWS does not: never a silent success. */
 export const notImplemented = (what: string): AwsError =>
-  new AwsError('NotImplemented', `Local AWS does not implement ${what}.`, 501);
+  new AwsError('NotImplemented', `Local AWS does not implement ${what}.`, 400);

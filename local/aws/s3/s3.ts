@@ -12,7 +12,7 @@ import { xmlError } from './xml.ts';
  * S3 over REST and XML with path-style addresses. One request is one SQLite transaction, durable before
  * it is answered. The server has verified the signature and removed `aws-chunked` framing; a checksum
  * that came as a trailer may be passed on as the header of that name.
- * A request for something S3 offers and this does not is 501 NotImplemented and names it.
+ * A request for something S3 offers and this does not is a 400 NotImplemented that names it.
  */
 export function createS3(database: Database, now: Now): RestService {
   createTables(database);

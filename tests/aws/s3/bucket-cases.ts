@@ -171,7 +171,7 @@ export const BUCKET_REFUSALS: Case[] = [
       const refusal = await refusalOf(
         s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration })),
       );
-      expect(refusal).toMatchObject({ code: 'NotImplemented', status: 501 });
+      expect(refusal).toMatchObject({ code: 'NotImplemented', status: 400 });
       expect(refusal.message).toContain('Enabled');
     },
   },
@@ -179,7 +179,7 @@ export const BUCKET_REFUSALS: Case[] = [
     name: 'an unknown sub-resource is refused by name',
     async run(s3, Bucket) {
       const refusal = await refusalOf(s3.send(new GetBucketAclCommand({ Bucket })));
-      expect(refusal).toMatchObject({ code: 'NotImplemented', status: 501 });
+      expect(refusal).toMatchObject({ code: 'NotImplemented', status: 400 });
       expect(refusal.message).toContain('acl');
     },
   },

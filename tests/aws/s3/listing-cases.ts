@@ -117,7 +117,7 @@ export const LISTING_REFUSALS: Case[] = [
         code: 'NotImplemented',
       });
       const refusal = await refusalOf(s3.send(new ListObjectsV2Command({ Bucket, FetchOwner: true })));
-      expect(refusal).toMatchObject({ code: 'NotImplemented', status: 501 });
+      expect(refusal).toMatchObject({ code: 'NotImplemented', status: 400 });
       expect(refusal.message).toContain('fetch-owner');
     },
   },

@@ -406,7 +406,7 @@ export const OBJECT_REFUSALS: Case[] = [
       ];
       for (const [call, named] of refused) {
         const refusal = await refusalOf(call);
-        expect(refusal).toMatchObject({ code: 'NotImplemented', status: 501 });
+        expect(refusal).toMatchObject({ code: 'NotImplemented', status: 400 });
         expect(refusal.message).toContain(named);
       }
     },
