@@ -105,7 +105,7 @@ async function boot(env: WorkerEnv, settings: WorkerSettings, log: Log): Promise
     reason: isolation.reason,
     layers: isolation.layers,
   });
-  const problems = await neighbourProblems(isolation, settings.jobsRoot);
+  const problems = await neighbourProblems(isolation, settings);
   createMetrics(write, env.OUTPOST_ENV, createClock()).put({ IsolationProbeFailed: problems.length });
   if (problems.length > 0) throw new LaunchError('isolation_unavailable', problems.join('; '));
   const wiped = await wipeAbandoned(isolation, settings);

@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, test } from 'bun:test';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
 import { probeIsolation } from '../../../worker/launcher/isolation.ts';
 import { neighbourProblems } from '../../../worker/launcher/probe-neighbour.ts';
+import { wipeAbandoned } from '../../../worker/workspace/abandoned.ts';
 import { markedInPsOutput } from '../../../worker/launcher/processes.ts';
 import { assertTenantUid, assertUidRange, rangeOwner } from '../../../worker/launcher/uid-range.ts';
 import { TEST_UIDS, openFolder } from './probe.ts';
@@ -46,9 +47,32 @@ describe('probeIsolation', () => {
 });
 
 describe('neighbourProblems', () => {
+  const locks = openFolder();
+  afterAll(locks.remove);
+  const rootsIn = (jobsRoot: string) => ({ jobsRoot, locksRoot: locks.path });
+
+  test.skipIf(!isRoot)('is undisturbed by workers that start at the same time and clean up', async () => {
+    const folder = openFolder();
+    const roots = rootsIn(folder.path);
+    // Nobody else's: whatever has one of these uids is killed.
+    const uids = { first: TEST_UIDS.last - 10, last: TEST_UIDS.last - 5 };
+    const isolation = await probeIsolation({ ...everywhere, uids });
+    let trying = true;
+    const others = (async () => {
+      while (trying) await wipeAbandoned(isolation, roots);
+    })();
+    for (let turn = 0; turn < 10; turn += 1) {
+      const both = [neighbourProblems(isolation, roots), neighbourProblems(isolation, roots)];
+      expect((await Promise.all(both)).flat()).toEqual([]);
+    }
+    trying = false;
+    await others;
+    folder.remove();
+  });
+
   test.skipIf(!isRoot)('finds nothing where tenants have uids of their own', async () => {
     const folder = openFolder();
-    expect(await neighbourProblems(await probeIsolation(everywhere), folder.path)).toEqual([]);
+    expect(await neighbourProblems(await probeIsolation(everywhere), rootsIn(folder.path))).toEqual([]);
     folder.remove();
   });
 
@@ -56,7 +80,7 @@ describe('neighbourProblems', () => {
     const folder = openFolder();
     const isolation = await probeIsolation(everywhere);
     const uids = { first: TEST_UIDS.first, last: TEST_UIDS.first };
-    expect(await neighbourProblems({ ...isolation, uids }, folder.path)).toEqual([
+    expect(await neighbourProblems({ ...isolation, uids }, rootsIn(folder.path))).toEqual([
       'a tenant can read a file of another',
     ]);
     folder.remove();
@@ -65,7 +89,7 @@ describe('neighbourProblems', () => {
   test.skipIf(!isRoot)('does not take a folder that nobody can reach for isolation', async () => {
     const folder = openFolder();
     chmodSync(folder.path, 0o700);
-    expect(await neighbourProblems(await probeIsolation(everywhere), folder.path)).toEqual([
+    expect(await neighbourProblems(await probeIsolation(everywhere), rootsIn(folder.path))).toEqual([
       'a tenant cannot read its own file: the probe shows nothing',
     ]);
     folder.remove();
