@@ -61,6 +61,7 @@ const OPERATIONS: [string, string, string, Operation][] = Object.entries(
 let local: LocalAws;
 let aws: Aws;
 let api: TestApi;
+/** Who calls. A fresh one for each operation: an accepted input may have set its spend cap, or changed its plan. */
 let operator: TestTenant;
 let stripe: Child;
 let stripeFolder: string;
@@ -77,8 +78,9 @@ beforeAll(async () => {
     return stripe;
   });
   api = await startApi(local, { OUTPOST_ROTATION_FUNCTION_ARN: ROTATION_ARN, ...billing.env });
-  operator = await createTestTenant(aws.store, { scopes: SCOPES });
 });
+
+const createOperator = (): Promise<TestTenant> => createTestTenant(aws.store, { scopes: SCOPES });
 
 afterAll(async () => {
   await api.stop();
@@ -183,6 +185,7 @@ const logged = (answer: Response): unknown =>
 
 describe.each(OPERATIONS)('%s', (_, method, path, operation) => {
   beforeAll(async () => {
+    operator = await createOperator();
     target = await createWorld(api, aws);
   });
 
@@ -303,6 +306,7 @@ test('the list is as long as promised, and no string is in it twice', () => {
 });
 
 test('what is accepted as a command comes back as it was sent', async () => {
+  operator = await createOperator();
   const accepted = NAUGHTY_STRINGS.filter((_, index) => index % SHARES === 0);
   let kept = 0;
   for (const command of accepted) {
