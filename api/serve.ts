@@ -28,12 +28,12 @@ async function serve(): Promise<void> {
   });
   const app = createApp(deps);
   const { address, close } = listen(port, app);
-  print(JSON.stringify({ endpoint: address, pid: process.pid }));
   const stop = (): void => {
     void close().then(() => process.exit(0));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  print(JSON.stringify({ endpoint: address, pid: process.pid }));
 }
 
 type Listening = { readonly address: string; readonly close: () => Promise<void> };

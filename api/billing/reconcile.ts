@@ -4,7 +4,7 @@ import { allTenantIds } from '../../shared/store/tenants/all-tenant-ids.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
 import { putDifference } from './alert.ts';
-import { assertAccurate } from './gate.ts';
+import { closeWindow } from './close-window.ts';
 import { invoiceRecord } from './invoice-record.ts';
 import { isSameInvoice, refreshInvoice } from './refresh-invoice.ts';
 import type { Billing } from './stripe.ts';
@@ -75,7 +75,7 @@ async function reconcileTenant(
       before !== undefined && isSameInvoice(before, listed)
         ? { record: listed }
         : await refreshInvoice(deps, billing, tenantId, invoice.id);
-    if (record.status !== 'draft' && !(await assertAccurate(deps, tenantId, record))) {
+    if (record.status !== 'draft' && !(await closeWindow(deps, tenantId, record))) {
       different.push(record.invoice_id);
     }
   }

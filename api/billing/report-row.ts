@@ -2,7 +2,7 @@ import { isoTime } from '../../shared/clock.ts';
 import type { LedgerRow } from '../../shared/model/billing.ts';
 import type { TenantRecord } from '../../shared/model/tenant.ts';
 import {
-  readClosedUntil,
+  readClosed,
   fixMeteredAt,
   getLedgerRow,
   ledgerBetween,
@@ -40,17 +40,20 @@ export async function reportRow(
   if (fixed === undefined || fixed.outbox === undefined) return true;
   const since = Date.parse(fixed.metering_since ?? fixed.billable_at);
   if (deps.clock.now() - since > RECOGNISED_MS) return settleUnknown(deps, billing, customer, fixed);
-  return send(deps, billing, customer, fixed, fixed.job_id);
+  return send(deps, billing, customer, fixed, identifierOf(fixed));
 }
+
+const identifierOf = (row: LedgerRow): string => row.meter_identifier ?? row.job_id;
 
 /** The row with the time that it counts for; undefined when it is gone. */
 async function fixTime(deps: ApiDeps, row: LedgerRow): Promise<LedgerRow | undefined> {
   let current: LedgerRow | undefined = row;
   for (let round = 0; round < ROUNDS && current !== undefined; round += 1) {
     if (current.metered_at !== undefined) return current;
-    const closed = await readClosedUntil(deps.store, row.tenant_id);
-    const at = closed !== undefined && closed > current.billable_at ? closed : current.billable_at;
-    const fixed = await fixMeteredAt(deps.store, current, at, closed);
+    const closed = await readClosed(deps.store, row.tenant_id);
+    const { until } = closed ?? {};
+    const at = until !== undefined && until > current.billable_at ? until : current.billable_at;
+    const fixed = await fixMeteredAt(deps.store, current, at, until);
     if (fixed !== undefined) return fixed;
     current = await getLedgerRow(deps.store, row.tenant_id, row.job_id);
   }
@@ -63,7 +66,7 @@ async function send(
   customer: string,
   row: LedgerRow,
   identifier: string,
-): Promise<true> {
+): Promise<boolean> {
   const stripe = await billing.stripe();
   try {
     await stripe.billing.meterEvents.create(
@@ -116,5 +119,5 @@ async function settleUnknown(
   const counts = deps.clock.now() - COUNTED_AFTER_MS;
   if (reported.some((each) => Date.parse(each.reported_at ?? '') > counts)) return false;
   // Nothing of it arrived: a new name, since Stripe may or may not still know the old one.
-  return send(deps, billing, customer, row, `${row.job_id}:${minute}`);
+  return send(deps, billing, customer, row, `${identifierOf(row)}:${minute}`);
 }

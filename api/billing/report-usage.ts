@@ -1,9 +1,12 @@
 import { describeError } from '../../shared/errors.ts';
+import type { LedgerRow } from '../../shared/model/billing.ts';
 import type { TenantRecord } from '../../shared/model/tenant.ts';
-import { getLedgerRow, ledgerBetween } from '../../shared/store/billing/ledger.ts';
+import { getLedgerRow, ledgerBetween, meteredAt } from '../../shared/store/billing/ledger.ts';
 import { dueEntries, LEDGER_SHARDS, tenantOfKey } from '../../shared/store/billing/outbox.ts';
 import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
+import { closeWindow } from './close-window.ts';
+import { invoiceRecord } from './invoice-record.ts';
 import { reportRow } from './report-row.ts';
 import type { Billing } from './stripe.ts';
 
@@ -56,13 +59,12 @@ async function reportLane(
 ): Promise<number> {
   const tenant = await getTenant(deps.store, tenantId);
   if (tenant === undefined) return 0;
-  let reported = 0;
+  const rows: LedgerRow[] = [];
   for (const jobId of jobIds) {
     const row = await getLedgerRow(deps.store, tenantId, jobId);
-    if (row?.outbox === undefined) continue;
-    if (await reportRow(deps, billing, tenant, row)) reported += 1;
+    if (row !== undefined) rows.push(row);
   }
-  return reported;
+  return reportRows(deps, billing, tenant, rows);
 }
 
 /** Reports what a tenant still has in a window, read strongly. Throws when an attempt's outcome is not known. */
@@ -72,8 +74,50 @@ export async function drainWindow(
   tenant: TenantRecord,
   window: { start: string; end: string },
 ): Promise<void> {
-  const rows = await ledgerBetween(deps.store, tenant.id, window.start, window.end);
-  for (const row of rows) {
-    if (row.outbox !== undefined) await reportRow(deps, billing, tenant, row);
+  await reportRows(
+    deps,
+    billing,
+    tenant,
+    await ledgerBetween(deps.store, tenant.id, window.start, window.end),
+  );
+}
+
+/** Stripe finalises a draft that nobody holds an hour after its creation; ten minutes are kept in hand. */
+const DRAFT_STAYS_MS = 50 * 60_000;
+
+/** Those that wait in the outbox, one after the other. Answers how many left it. */
+async function reportRows(
+  deps: ApiDeps,
+  billing: Billing,
+  tenant: TenantRecord,
+  rows: readonly LedgerRow[],
+): Promise<number> {
+  const waiting = rows.filter((row) => row.outbox !== undefined);
+  const oldest = waiting.map(meteredAt).toSorted()[0];
+  if (oldest === undefined) return 0;
+  // Stripe would take usage of a window whose invoice has left, and bill it never.
+  const late = deps.clock.now() - Date.parse(oldest) > DRAFT_STAYS_MS;
+  if (late) await closeFinalInvoices(deps, billing, tenant, oldest);
+  let reported = 0;
+  for (const row of waiting) {
+    // Carried over meanwhile, it counts at another time.
+    const current = late ? await getLedgerRow(deps.store, tenant.id, row.job_id) : row;
+    if (current?.outbox !== undefined && (await reportRow(deps, billing, tenant, current))) reported += 1;
+  }
+  return reported;
+}
+
+/** Closes the windows of invoices that were made since then and can no longer change. */
+async function closeFinalInvoices(
+  deps: ApiDeps,
+  billing: Billing,
+  { id, stripe_customer_id: customer }: TenantRecord,
+  since: string,
+): Promise<void> {
+  if (customer === null) return;
+  const stripe = await billing.stripe();
+  const created = { gte: Math.floor(Date.parse(since) / 1000) };
+  for await (const invoice of stripe.invoices.list({ customer, created, limit: 100 })) {
+    if (invoice.status !== 'draft') await closeWindow(deps, id, invoiceRecord(billing.config, id, invoice));
   }
 }

@@ -47,9 +47,9 @@ async function serve(): Promise<void> {
     port: OUTPOST_FUNCTIONS_PORT,
     fetch: (request) => answer(deps, request),
   });
-  print(JSON.stringify({ endpoint: `http://127.0.0.1:${server.port}`, pid: process.pid }));
   process.on('SIGTERM', () => stopped.abort());
   process.on('SIGINT', () => stopped.abort());
+  print(JSON.stringify({ endpoint: `http://127.0.0.1:${server.port}`, pid: process.pid }));
   await Promise.all([
     every(deps, OUTPOST_SWEEP_SECONDS, 'sweep', async () => {
       const { due, sent } = await sweep(deps);

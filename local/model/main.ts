@@ -9,11 +9,11 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535) {
 }
 
 const model = startScriptedModel(port);
-process.stdout.write(`${JSON.stringify({ endpoint: model.endpoint, pid: process.pid })}\n`);
-
 const stop = async (): Promise<void> => {
   await model.stop();
   process.exit(0);
 };
 process.once('SIGTERM', () => void stop());
 process.once('SIGINT', () => void stop());
+// Whoever reads the line may signal at once.
+process.stdout.write(`${JSON.stringify({ endpoint: model.endpoint, pid: process.pid })}\n`);

@@ -75,8 +75,9 @@ function listInvoices({ context, form }: Call): object {
   const customer = textOf(form, 'customer');
   const { invoices } = context.state;
   const all = customer === undefined ? invoices.all() : invoices.of(customer);
+  const since = Number(textOf(formOf(form, 'created'), 'gte') ?? 0);
   return page(
-    all.filter(({ status }) => matches(form, 'status', status)),
+    all.filter(({ status, created }) => matches(form, 'status', status) && created >= since),
     form,
   );
 }

@@ -49,6 +49,8 @@ export const LedgerRow = type({
   'metered_at?': Timestamp,
   /** When Stripe was first asked to take it. */
   'metering_since?': Timestamp,
+  /** The name that Stripe knows it by; the job's id where there is none. Another one once it was carried over. */
+  'meter_identifier?': 'string',
   'reported_at?': Timestamp,
   'report_outcome?': "'reported' | 'unmetered' | 'expired'",
   /** Present until Stripe has it. */

@@ -1,12 +1,13 @@
 import { beforeAll, beforeEach, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
 import { passInvoices } from '../../api/billing/gate.ts';
+import { reconcile } from '../../api/billing/reconcile.ts';
 import { reportUsage } from '../../api/billing/report-usage.ts';
 import { runBilling } from '../../api/billing/run-billing.ts';
 import { isoTime } from '../../shared/clock.ts';
-import { ledgerBetween, readClosedUntil, settleRow } from '../../shared/store/billing/ledger.ts';
+import { ledgerBetween, readClosed, settleRow } from '../../shared/store/billing/ledger.ts';
 import { sharedOutpost } from '../harness/shared.ts';
-import { billableJob, endPeriod, lastInvoice, row } from './ledger-jobs.ts';
+import { billableJob, endPeriod, lastInvoice, metered, type PayingTenant, row } from './ledger-jobs.ts';
 import {
   type BillingWorld,
   createBillingWorld,
@@ -141,6 +142,63 @@ describe('the gate', () => {
     );
   });
 
+  test('tells Stripe of no job in a window whose invoice has left, though no event told of that', async () => {
+    const tenant = await payingTenant(world);
+    await subscribe(world, tenant, 'pro');
+    const jobId = await billableJob(world, tenant);
+    endPeriod(world, tenant);
+    world.pass(2 * HOUR);
+    await world.deliver(() => []);
+    expect(lastInvoice(world, tenant)).toMatchObject({ status: 'paid', amount_due: AMOUNT_OF_PRO });
+    await runBilling(world.deps);
+    const { period } = lastInvoice(world, tenant).lines.data[0] ?? {};
+    expect(metered(world, tenant)).toMatchObject([{ identifier: jobId, timestamp: period?.start }]);
+    await billedInTheNextPeriod(tenant);
+  });
+
+  test('carries a job over that Stripe took as its invoice left: it is on the next one, once', async () => {
+    const tenant = await payingTenant(world);
+    await subscribe(world, tenant, 'pro');
+    const jobId = await billableJob(world, tenant);
+    endPeriod(world, tenant);
+    world.faultOf = (route) => {
+      if (route === 'POST /v1/billing/meter_events') {
+        world.stripe.state.invoices.put({ ...lastInvoice(world, tenant), status: 'paid' });
+      }
+      return undefined;
+    };
+    await reportUsage(world.deps, world.billing);
+    world.faultOf = undefined;
+    expect(await row(world, tenant, jobId)).toMatchObject({ report_outcome: 'reported' });
+    const left = lastInvoice(world, tenant);
+    await world.deliver();
+    expect(await row(world, tenant, jobId)).toMatchObject({
+      meter_identifier: `${jobId}:${left.id}`,
+      metered_at: isoTime((left.lines.data[0]?.period.start ?? 0) * 1000),
+    });
+    await runBilling(world.deps);
+    expect(metered(world, tenant).map(({ identifier }) => identifier)).toEqual([
+      jobId,
+      `${jobId}:${left.id}`,
+    ]);
+    await billedInTheNextPeriod(tenant);
+  });
+
+  async function billedInTheNextPeriod(tenant: PayingTenant): Promise<void> {
+    endPeriod(world, tenant);
+    await world.deliver();
+    for (let run = 0; run < 3; run += 1) {
+      await runBilling(world.deps);
+      world.pass(10 * MINUTE);
+    }
+    expect(lastInvoice(world, tenant)).toMatchObject({ status: 'paid', amount_due: AMOUNT_OF_PRO + 7 });
+    expect(world.lines.filter((line) => line.includes('differs') && line.includes(tenant.tenantId))).toEqual(
+      [],
+    );
+    const { differences } = await reconcile(world.deps, world.billing);
+    expect(differences.filter(({ tenant_id: id }) => id === tenant.tenantId)).toEqual([]);
+  }
+
   test('finds a draft that no event told of before Stripe finalises it', async () => {
     const tenant = await payingTenant(world);
     await subscribe(world, tenant, 'pro');
@@ -165,11 +223,14 @@ describe('the gate', () => {
     await world.deliver();
     await runBilling(world.deps);
     expect(lastInvoice(world, tenant).lines.data.map(({ quantity }) => quantity)).toContain(1);
-    const closed = await readClosedUntil(world.deps.store, tenant.tenantId);
+    const closed = await readClosed(world.deps.store, tenant.tenantId);
     const late = await billableJob(world, tenant, jobEnded);
     world.pass(HOUR);
     await runBilling(world.deps);
-    expect(await row(world, tenant, late)).toMatchObject({ metered_at: closed, report_outcome: 'reported' });
+    expect(await row(world, tenant, late)).toMatchObject({
+      metered_at: closed?.until,
+      report_outcome: 'reported',
+    });
     endPeriod(world, tenant);
     await world.deliver();
     await runBilling(world.deps);

@@ -4,6 +4,7 @@ import { isoTime } from '../../clock.ts';
 import { LedgerRow } from '../../model/billing.ts';
 import type { JobRecord } from '../../model/job.ts';
 import { closedKey, ledgerKey, tenantKey } from '../item-keys.ts';
+import type { Change } from '../expression.ts';
 import { fromItem, getItem, type Item, type Store, toItem } from '../store.ts';
 import { ConditionFailed, transact, type Write } from '../transact.ts';
 import { updateItem } from '../update-item.ts';
@@ -45,7 +46,7 @@ export async function getLedgerRow(
 }
 
 /** When a row counts for Stripe: the end of its job, or later when that period's invoice was closed already. */
-const meteredAt = (row: LedgerRow): string => row.metered_at ?? row.billable_at;
+export const meteredAt = (row: LedgerRow): string => row.metered_at ?? row.billable_at;
 
 /** A tenant's rows that count in a window, its start included and its end not; read strongly. */
 export async function ledgerBetween(
@@ -93,6 +94,7 @@ export async function fixMeteredAt(
   at: string,
   closedUntil: string | undefined,
 ): Promise<LedgerRow | undefined> {
+  if (row.metered_at !== undefined) return row;
   const fixed = { metered_at: at, metering_since: isoTime(store.clock.now()) };
   try {
     await transact(store, [
@@ -100,10 +102,7 @@ export async function fixMeteredAt(
         label: 'ledger',
         table: 'tenants',
         update: ledgerKey(row.tenant_id, row.job_id),
-        change: {
-          set: fixed,
-          condition: 'attribute_exists(#pk) AND attribute_not_exists(#metered_at)',
-        },
+        change: { set: fixed, ...meteredAsRead(row) },
       },
       closedCheck(row.tenant_id, closedUntil),
     ]);
@@ -124,9 +123,16 @@ const closedCheck = (tenantId: string, closedUntil: string | undefined): Write =
 });
 
 /** Until when a tenant's usage is on invoices that were closed: what comes later counts after it. */
-export async function readClosedUntil(store: Store, tenantId: string): Promise<string | undefined> {
+export type Closed = {
+  readonly until: string;
+  /** Raised by every row that is carried over: who decides by the rows of a window decides alone. */
+  readonly revision: number;
+};
+
+export async function readClosed(store: Store, tenantId: string): Promise<Closed | undefined> {
   const item = await getItem(store, 'tenants', closedKey(tenantId));
-  return item?.['until']?.S;
+  const until = item?.['until']?.S;
+  return until === undefined ? undefined : { until, revision: Number(item?.['revision']?.N ?? 0) };
 }
 
 /** Closes a tenant's usage until then; never moves back. */
@@ -138,19 +144,74 @@ export async function closeUntil(store: Store, tenantId: string, until: string):
   });
 }
 
-/** Takes a row out of the outbox, always: Stripe has it, or never will (`outcome` says which). */
+/**
+ * Has a row that a closed invoice does not carry count where the tenant's usage is still open, back in the outbox.
+ * `identifier` is a name that Stripe has not seen. Answers what is closed as it is then; undefined when that, or
+ * the row, was no longer as it had been read: nothing was written.
+ */
+export async function carryOver(
+  store: Store,
+  row: LedgerRow,
+  closed: Closed,
+  identifier: string | undefined,
+): Promise<Closed | undefined> {
+  const now = isoTime(store.clock.now());
+  const revision = closed.revision + 1;
+  try {
+    await transact(store, [
+      {
+        label: 'ledger',
+        table: 'tenants',
+        update: ledgerKey(row.tenant_id, row.job_id),
+        change: {
+          set: {
+            metered_at: closed.until,
+            metering_since: now,
+            meter_identifier: identifier,
+            outbox: ledgerOutbox(row.tenant_id),
+            outbox_at: now,
+          },
+          remove: ['report_outcome', 'reported_at'],
+          ...meteredAsRead(row),
+        },
+      },
+      {
+        label: 'closed',
+        table: 'tenants',
+        update: closedKey(row.tenant_id),
+        change: {
+          set: { revision },
+          condition: '#until = :until AND (attribute_not_exists(#revision) OR #revision = :seen)',
+          values: { until: closed.until, seen: closed.revision },
+        },
+      },
+    ]);
+    return { ...closed, revision };
+  } catch (error) {
+    if (error instanceof ConditionFailed) return undefined;
+    throw error;
+  }
+}
+
+/** Takes a row out of the outbox: Stripe has it, or never will (`outcome` says which). False when it was carried over. */
 export async function settleRow(
   store: Store,
   row: LedgerRow,
   outcome: 'reported' | 'unmetered' | 'expired',
-): Promise<true> {
-  await updateItem(store, 'tenants', ledgerKey(row.tenant_id, row.job_id), {
+): Promise<boolean> {
+  const settled = await updateItem(store, 'tenants', ledgerKey(row.tenant_id, row.job_id), {
     set: {
       report_outcome: outcome,
       ...(outcome === 'reported' ? { reported_at: isoTime(store.clock.now()) } : {}),
     },
     remove: ['outbox', 'outbox_at'],
-    condition: 'attribute_exists(#pk)',
+    ...meteredAsRead(row),
   });
-  return true;
+  return settled !== undefined;
 }
+
+/** A row is what was read as long as it counts at the same time. */
+const meteredAsRead = ({ metered_at: seen }: LedgerRow): Pick<Change, 'condition' | 'values'> =>
+  seen === undefined
+    ? { condition: 'attribute_exists(#pk) AND attribute_not_exists(#metered_at)' }
+    : { condition: '#metered_at = :seen_metered_at', values: { seen_metered_at: seen } };
