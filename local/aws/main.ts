@@ -6,6 +6,7 @@ import { loadCredentials } from './credentials.ts';
 import { openDatabase } from './database.ts';
 import { createFaults } from './faults.ts';
 import { lockFolder } from './lock.ts';
+import { createGroupCommit } from './group-commit.ts';
 import { provisionOutpost } from './provision.ts';
 import { startServer, type Server } from './server.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -26,8 +27,10 @@ async function main(): Promise<void> {
     ...(settings.functionsUrl === undefined ? {} : { functionsUrl: settings.functionsUrl }),
   });
   if (settings.withOutpost) await provisionOutpost(aws);
+  const commits = createGroupCommit(database);
   const server = listen(settings, {
     ...aws,
+    commits,
     port: settings.port,
     credentials: settings.credentials ?? loadCredentials(folder),
     now: Date.now,
@@ -44,6 +47,7 @@ async function main(): Promise<void> {
   await ended;
   aws.stop();
   await server.stop();
+  commits.flush();
   database.close();
   unlock();
 }

@@ -2,6 +2,7 @@ import { ADMIN_PREFIX, handleAdmin, type Admin } from './admin.ts';
 import { AwsError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { runWithFault } from './fault-effects.ts';
+import type { GroupCommit } from './group-commit.ts';
 import { jsonExchange, unknownOperation } from './json.ts';
 import { restExchange } from './rest.ts';
 import type { JsonService, Now, RestService } from './service.ts';
@@ -14,6 +15,8 @@ export type ServerOptions = {
   readonly services: readonly JsonService[];
   readonly rest?: RestService;
   readonly now: Now;
+  /** Without it each write commits by itself. */
+  readonly commits?: GroupCommit;
   /** Turns the admin routes on. */
   readonly admin?: Admin;
 };
@@ -101,15 +104,36 @@ async function answer(
   exchange: Exchange,
 ): Promise<Response | undefined> {
   try {
+    const response = await run(options, request, url, body, exchange);
+    await options.commits?.durable();
+    return response;
+  } catch (cause) {
+    console.error(`local AWS: ${exchange.service} ${exchange.operation} failed`, cause);
+    return exchange.refuse(new AwsError('InternalFailure', 'Local AWS failed: its log has the stack.', 500));
+  }
+}
+
+/** Calls that write nothing need no transaction; of any other the group decides. */
+const READING = /^(Get|BatchGet|TransactGet|Query|Scan|Describe|List|Head)/;
+
+/** Does the work of a call, or refuses it. */
+async function run(
+  options: ServerOptions,
+  request: Request,
+  url: URL,
+  body: Uint8Array,
+  exchange: Exchange,
+): Promise<Response | undefined> {
+  try {
     const now = options.now();
     const verified = verifySignature(request, url, body, exchange.service, options.credentials, now);
     const subject = { service: exchange.service, operation: exchange.operation, path: url.pathname, body };
     const fault = options.admin?.faults.pick(subject);
+    if (!READING.test(exchange.operation)) options.commits?.join();
     return await (fault === undefined ? exchange.run(verified) : runWithFault(exchange, verified, fault));
   } catch (cause) {
     if (cause instanceof AwsError) return exchange.refuse(cause);
-    console.error(`local AWS: ${exchange.service} ${exchange.operation} failed`, cause);
-    return exchange.refuse(new AwsError('InternalFailure', 'Local AWS failed: its log has the stack.', 500));
+    throw cause;
   }
 }
 
