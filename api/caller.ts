@@ -31,11 +31,15 @@ const REFUSED = 'Send a valid key as `Authorization: Bearer op_live_...`.';
 
 /**
  * The caller behind an Authorization header. Throws `unauthenticated`, in the same words whatever is wrong
- * with the key, so that nothing is told about keys that exist.
+ * with the key, so that nothing is told about keys that exist. `onRead`: see Keyring.
  */
-export async function authenticate(deps: ApiDeps, authorization: string | null): Promise<Caller> {
+export async function authenticate(
+  deps: ApiDeps,
+  authorization: string | null,
+  onRead?: (keyHash: string) => void,
+): Promise<Caller> {
   const apiKey = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-  const record = apiKey === undefined ? undefined : await deps.keyring.find(apiKey);
+  const record = apiKey === undefined ? undefined : await deps.keyring.find(apiKey, onRead);
   if (record === undefined || !inForce(record, isoTime(deps.clock.now()))) {
     throw new OutpostError('unauthenticated', REFUSED);
   }

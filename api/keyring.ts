@@ -13,9 +13,10 @@ export type Keyring = {
   /**
    * The record behind an API key, with its copy of the tenant; undefined for an unknown key, and without a
    * read for anything that is not shaped like one. May be as old as the cache allows: whatever starts work or
-   * changes state checks the key again in its transaction.
+   * changes state checks the key again in its transaction. `onRead` is called with the key's hash when that
+   * takes a read, as it begins.
    */
-  find(apiKey: string): Promise<ApiKeyRecord | undefined>;
+  find(apiKey: string, onRead?: (keyHash: string) => void): Promise<ApiKeyRecord | undefined>;
   /** Forgets a key, after it was changed in this process. */
   forget(keyHash: string): void;
 };
@@ -54,11 +55,12 @@ export function createKeyring(store: Store, pepper: string): Keyring {
   };
 
   return {
-    async find(apiKey) {
+    async find(apiKey, onRead) {
       if (!API_KEY_PATTERN.test(apiKey)) return undefined;
       const hash = hashApiKey(pepper, apiKey);
       const cached = cache.get(hash);
       if (cached !== undefined && cached.until > store.clock.monotonic()) return cached.record;
+      onRead?.(hash);
       return underWay.get(hash) ?? start(hash);
     },
     forget(keyHash) {

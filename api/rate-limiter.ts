@@ -10,8 +10,13 @@ import { type Store, toItem } from '../shared/store/store.ts';
 export type RateState = { readonly limit: number; readonly remaining: number; readonly resetSeconds: number };
 
 export type RateLimiter = {
+  /**
+   * Asks for the first token of a key that is being looked up, beside the look-up: its limit is not known yet, so
+   * take() decides whether the token counts. Does nothing where tokens or a lease are at hand.
+   */
+  prepare(keyHash: string): void;
   /** Takes one request of a key's minute. Throws rate_limited when the minute's are used up. */
-  take(keyId: string, limit: number): Promise<RateState>;
+  take(keyHash: string, limit: number): Promise<RateState>;
 };
 
 const MINUTE_MS = 60_000;
@@ -29,6 +34,8 @@ type Bucket = {
   /** What all instances together had taken when this one last asked. */
   granted: number;
   leasing: Promise<void> | undefined;
+  /** What all had taken with the token that prepare() asked for: within the limit, it counts. */
+  prepared: number | undefined;
 };
 
 /**
@@ -40,29 +47,53 @@ type Bucket = {
 export function createRateLimiter(store: Store): RateLimiter {
   const buckets = new Map<string, Bucket>();
 
-  const bucketOf = (keyId: string, minute: number): Bucket => {
-    const known = buckets.get(keyId);
+  const bucketOf = (keyHash: string, minute: number): Bucket => {
+    const known = buckets.get(keyHash);
     if (known?.minute === minute) return known;
     // Set anew, not replaced: so the map's order is that of the minutes.
-    buckets.delete(keyId);
+    buckets.delete(keyHash);
     if (buckets.size >= MAX_KEYS) makeRoom(buckets, minute);
-    const fresh: Bucket = { minute, tokens: 0, nextLease: 1, granted: 0, leasing: undefined };
-    buckets.set(keyId, fresh);
+    const fresh: Bucket = {
+      minute,
+      tokens: 0,
+      nextLease: 1,
+      granted: 0,
+      leasing: undefined,
+      prepared: undefined,
+    };
+    buckets.set(keyHash, fresh);
     return fresh;
   };
 
+  const minuteOf = (now: number): number => Math.floor(now / MINUTE_MS);
+
   return {
-    async take(keyId, limit) {
+    prepare(keyHash) {
+      const bucket = bucketOf(keyHash, minuteOf(store.clock.now()));
+      if (bucket.tokens > 0 || bucket.granted > 0 || bucket.leasing !== undefined) return;
+      bucket.leasing = add(store, keyHash, bucket.minute)
+        .then(
+          (granted) => void (bucket.prepared = granted),
+          // take() asks again then, and throws what fails.
+          () => undefined,
+        )
+        .finally(() => {
+          bucket.leasing = undefined;
+        });
+    },
+    async take(keyHash, limit) {
       const now = store.clock.now();
-      const minute = Math.floor(now / MINUTE_MS);
+      const minute = minuteOf(now);
       const resetSeconds = Math.max(1, Math.ceil(((minute + 1) * MINUTE_MS - now) / 1000));
-      const bucket = bucketOf(keyId, minute);
+      const bucket = bucketOf(keyHash, minute);
+      accept(bucket, limit);
       while (bucket.tokens === 0) {
         if (bucket.granted >= limit) throw exceeded(limit, resetSeconds);
-        bucket.leasing ??= lease(store, keyId, limit, bucket).finally(() => {
+        bucket.leasing ??= lease(store, keyHash, limit, bucket).finally(() => {
           bucket.leasing = undefined;
         });
         await bucket.leasing;
+        accept(bucket, limit);
       }
       bucket.tokens -= 1;
       return { limit, remaining: Math.max(0, limit - bucket.granted) + bucket.tokens, resetSeconds };
@@ -70,11 +101,38 @@ export function createRateLimiter(store: Store): RateLimiter {
   };
 }
 
+/** Takes in the token that prepare() asked for. One beyond the limit is nobody's: the counter only says so earlier. */
+function accept(bucket: Bucket, limit: number): void {
+  const { prepared } = bucket;
+  if (prepared === undefined) return;
+  bucket.prepared = undefined;
+  bucket.granted = Math.max(bucket.granted, Math.min(limit, prepared));
+  bucket.nextLease = 2;
+  if (prepared <= limit) bucket.tokens += 1;
+}
+
+/** Adds one token to what is granted in a minute, whatever the limit is; answers how many are granted now. */
+async function add(store: Store, keyHash: string, minute: number): Promise<number> {
+  const { UpdateExpression, ...rest } = writeExpression({ add: { granted: 1 }, set: { ttl: ttlOf(minute) } });
+  const { Attributes = {} } = await store.client.send(
+    new UpdateItemCommand({
+      TableName: store.tables.tenants,
+      Key: toItem(rateKey(keyHash, minute)),
+      UpdateExpression,
+      ...rest,
+      ReturnValues: 'UPDATED_NEW',
+    }),
+  );
+  return Number(Attributes['granted']?.N);
+}
+
+const ttlOf = (minute: number): number => epochSeconds((minute + 1) * MINUTE_MS) + KEPT_SECONDS;
+
 /** One conditional write for the next lease; where fewer are left, for the rest. */
-async function lease(store: Store, keyId: string, limit: number, bucket: Bucket): Promise<void> {
+async function lease(store: Store, keyHash: string, limit: number, bucket: Bucket): Promise<void> {
   let amount = Math.min(bucket.nextLease, LEASE_MAX, limit);
   for (;;) {
-    const before = await grant(store, keyId, limit, bucket.minute, amount);
+    const before = await grant(store, keyHash, limit, bucket.minute, amount);
     if (before === undefined) {
       bucket.tokens += amount;
       bucket.granted = Math.min(limit, bucket.granted + amount);
@@ -90,14 +148,14 @@ async function lease(store: Store, keyId: string, limit: number, bucket: Bucket)
 /** Undefined when the tokens were granted, else how many are gone already. */
 async function grant(
   store: Store,
-  keyId: string,
+  keyHash: string,
   limit: number,
   minute: number,
   amount: number,
 ): Promise<number | undefined> {
   const { UpdateExpression, ...rest } = writeExpression({
     add: { granted: amount },
-    set: { ttl: epochSeconds((minute + 1) * MINUTE_MS) + KEPT_SECONDS },
+    set: { ttl: ttlOf(minute) },
     condition: 'attribute_not_exists(#granted) OR #granted <= :room',
     values: { room: limit - amount },
   });
@@ -105,7 +163,7 @@ async function grant(
     await store.client.send(
       new UpdateItemCommand({
         TableName: store.tables.tenants,
-        Key: toItem(rateKey(keyId, minute)),
+        Key: toItem(rateKey(keyHash, minute)),
         UpdateExpression,
         ...rest,
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
@@ -131,9 +189,9 @@ const exceeded = (limit: number, resetSeconds: number): OutpostError =>
  */
 function makeRoom(buckets: Map<string, Bucket>, minute: number): void {
   let left = 1;
-  for (const [keyId, bucket] of buckets) {
+  for (const [keyHash, bucket] of buckets) {
     if (bucket.minute >= minute && left <= 0) return;
-    buckets.delete(keyId);
+    buckets.delete(keyHash);
     left -= 1;
   }
 }

@@ -60,6 +60,14 @@ const clientConfig = (
   ...(env.AWS_ENDPOINT_URL === undefined ? {} : { endpoint: env.AWS_ENDPOINT_URL }),
 });
 
+/** The SDK's own logger copies every input and output before it logs nothing. */
+function withoutLogger<C extends { readonly middlewareStack: { remove(name: string): boolean } }>(
+  client: C,
+): C {
+  client.middlewareStack.remove('loggerMiddleware');
+  return client;
+}
+
 /**
  * The tables and the secrets, with a clock that follows the Date header of DynamoDB's answers. The endpoint
  * comes from AWS_ENDPOINT_URL; nothing here or below knows whether that is AWS.
@@ -68,7 +76,7 @@ export function createStore(
   env: Omit<AwsEnv, 'OUTPOST_QUEUE_BASE_URL'>,
 ): Pick<Aws, 'clock' | 'store' | 'secrets'> {
   const clock = createClock();
-  const client = new DynamoDBClient(clientConfig(env));
+  const client = withoutLogger(new DynamoDBClient(clientConfig(env)));
   client.middlewareStack.add(
     (next) => async (args) => {
       const sent = clock.monotonic();
@@ -92,7 +100,10 @@ export function createAws(env: AwsEnv): Aws {
   const url = (id: QueueId): string => `${env.OUTPOST_QUEUE_BASE_URL}/${queueName(id, env.OUTPOST_ENV)}`;
   return {
     ...createStore(env),
-    queues: { client: new SQSClient(clientConfig(env, SQS_REQUEST_TIMEOUT_MS)), urls: mapKeys(QUEUES, url) },
+    queues: {
+      client: withoutLogger(new SQSClient(clientConfig(env, SQS_REQUEST_TIMEOUT_MS))),
+      urls: mapKeys(QUEUES, url),
+    },
     outputs: {
       s3: new S3Client({
         ...clientConfig(env, S3_REQUEST_TIMEOUT_MS),

@@ -179,12 +179,12 @@ async function identify(visit: Visit, scope: Exclude<Route['access'], 'public'>)
   const vouched = originOf(request).caller;
   const caller =
     vouched === undefined
-      ? await authenticate(deps, request.headers.get('authorization'))
+      ? await authenticate(deps, request.headers.get('authorization'), deps.rateLimiter.prepare)
       : stillInForce(vouched, isoTime(deps.clock.now()));
   visit.caller = caller;
   visit.entry = { ...visit.entry, tenant_id: caller.tenantId, actor: `key:${caller.keyId}` };
   deps.keyUse.note(caller.keyId);
-  visit.rate = await deps.rateLimiter.take(caller.keyId, caller.limits.requests_per_minute);
+  visit.rate = await deps.rateLimiter.take(caller.keyHash, caller.limits.requests_per_minute);
   requireScope(caller, scope);
   if (route.live === true && caller.mode === 'test') {
     throw new OutpostError('forbidden', 'A test key may not do that. Use an op_live_ key.');

@@ -17,23 +17,25 @@ const pepper = process.env['OUTPOST_PEPPER'] ?? '';
 const Key = type({ key_id: 'string', tenant_id: 'string' });
 const tenants = new Map<string, string>();
 
-/** With an unknown key: the key's item, then its first lease of rate tokens, and beside them its last use. */
+/** With an unknown key: the key's item and beside it its first lease of rate tokens, then its last use. */
 async function tenantOf(request: Request): Promise<string> {
   const key = (request.headers.get('authorization') ?? '').slice('Bearer '.length);
   const known = tenants.get(key);
   if (known !== undefined) return known;
   const TableName = store.tables.tenants;
+  const hash = hashApiKey(pepper, key);
+  const leased = update(rateKey(hash, Math.floor(Date.now() / 60_000)), 'ADD granted :value', 1);
   const { Item = {} } = await store.client.send(
     new GetItemCommand({
       TableName,
-      Key: marshall(apiKeyKey(hashApiKey(pepper, key))),
+      Key: marshall(apiKeyKey(hash)),
       ConsistentRead: true,
     }),
   );
   const { key_id: keyId, tenant_id: tenantId } = Key.assert(unmarshall(Item));
   const used = update(keyUseKey(keyId), 'SET last_used = :value', new Date().toISOString());
   used.catch((error: unknown) => console.error(error));
-  await update(rateKey(keyId, Math.floor(Date.now() / 60_000)), 'ADD granted :value', 1);
+  await leased;
   tenants.set(key, tenantId);
   return tenantId;
 }

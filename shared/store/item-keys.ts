@@ -13,7 +13,10 @@ export const apiKeyKey = (keyHash: string): Key => ({ pk: `KEY#${keyHash}`, sk: 
 export const keyUseKey = (keyId: string): Key => ({ pk: `KEYUSE#${keyId}`, sk: 'USE' });
 
 /** One per key and calendar minute. */
-export const rateKey = (keyId: string, minute: number): Key => ({ pk: `RATE#${keyId}`, sk: String(minute) });
+export const rateKey = (keyHash: string, minute: number): Key => ({
+  pk: `RATE#${keyHash}`,
+  sk: String(minute),
+});
 
 /** How many of the tenant's jobs run: only for tenants with a cap. */
 export const slotsKey = (tenantId: string): Key => ({ pk: tenantPartition(tenantId), sk: 'SLOTS' });

@@ -9,7 +9,7 @@ export async function limitedKey(
   aws: Pick<Aws, 'store'>,
   tenantId: string,
   requestsPerMinute: number | null,
-): Promise<{ apiKey: string; keyId: string }> {
+): Promise<{ apiKey: string; keyId: string; keyHash: string }> {
   const tenant = await getTenant(aws.store, tenantId);
   if (tenant === undefined) throw new Error('no such tenant');
   const { apiKey, record } = newApiKey(aws.store, TEST_PEPPER, tenant, {
@@ -20,5 +20,5 @@ export async function limitedKey(
     requestsPerMinute,
   });
   await transact(aws.store, addApiKey(aws.store, tenant, record));
-  return { apiKey, keyId: record.key_id };
+  return { apiKey, keyId: record.key_id, keyHash: record.key_hash };
 }

@@ -114,8 +114,8 @@ describe('the limit', () => {
 
   test('lets nothing through while its counter cannot be reached', async () => {
     const [api] = apis;
-    const { apiKey, keyId } = await limitedKey(aws, tenant.tenantId, 50);
-    await local.faults.set([{ service: 'dynamodb', match: `RATE#${keyId}`, fault: { kind: 'outage' } }]);
+    const { apiKey, keyHash } = await limitedKey(aws, tenant.tenantId, 50);
+    await local.faults.set([{ service: 'dynamodb', match: `RATE#${keyHash}`, fault: { kind: 'outage' } }]);
     const refused = await list(api, apiKey);
     await local.faults.clear();
     await expectProblem(refused, 503, 'unavailable');

@@ -119,6 +119,31 @@ test('the next minute begins anew, and a token of the last one is not carried ov
   expect(sum(await minute())).toBe(limit);
 });
 
+test('what is asked for beside the look-up of a key counts, and lets nobody beyond the limit', async () => {
+  const limit = 30;
+  const key = newUlid();
+  const limiters = Array.from({ length: INSTANCES }, instance);
+  const through = await Promise.all(
+    limiters.map((each, index) => {
+      if (index % 2 === 0) each.prepare(key);
+      return admitted(each, key, limit, 5);
+    }),
+  );
+  expect(sum(through)).toBe(limit);
+  clock.advance(MINUTE_MS);
+  const lone = instance();
+  await local.calls.start();
+  lone.prepare(key);
+  lone.prepare(key);
+  expect(await lone.take(key, limit)).toMatchObject({ remaining: limit - 1 });
+  expect(await local.calls.stop()).toHaveLength(1);
+  clock.advance(MINUTE_MS);
+  expect(await admitted(instance(), key, limit, limit)).toBe(limit);
+  const late = instance();
+  late.prepare(key);
+  expect(await taken(late, key, limit)).toBeUndefined();
+});
+
 test('the reset counts down to the end of the calendar minute', async () => {
   const limiter = instance();
   const keyId = newUlid();
@@ -143,8 +168,11 @@ describe('when DynamoDB', () => {
     const limiter = instance();
     await local.faults.set([{ service: 'dynamodb', match: 'RATE#', fault: { kind: 'outage' } }]);
     await expect(limiter.take(newUlid(), 10)).rejects.toThrow('Injected fault');
+    const key = newUlid();
+    limiter.prepare(key);
+    await expect(limiter.take(key, 10)).rejects.toThrow('Injected fault');
     await local.faults.clear();
-    expect(await admitted(limiter, newUlid(), 10, 20)).toBe(10);
+    expect(await admitted(limiter, key, 10, 20)).toBe(10);
   });
 
   test('loses replies, the limit holds all the same', async () => {
