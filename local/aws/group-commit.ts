@@ -15,7 +15,7 @@ export type GroupCommit = {
 };
 
 export function createGroupCommit(database: Database): GroupCommit {
-  const begin = database.query('BEGIN');
+  const begin = database.query('BEGIN IMMEDIATE');
   const commit = database.query('COMMIT');
   let group: PromiseWithResolvers<void> | undefined;
 
