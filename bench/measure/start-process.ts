@@ -1,5 +1,5 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 /** A process that is measured. It writes its log to a file: reading it would take this process's time. */
 export type Process = {
@@ -33,7 +33,7 @@ export const startCommand = (argv: readonly string[], start: Start): Process =>
  * with this process. Throws with its log when it ends before or takes minutes.
  */
 export async function startServer(entry: string, start: Start): Promise<Server> {
-  const server = spawn([join(ROOT, 'cli/supervised.ts'), join(ROOT, entry)], start);
+  const server = spawn([join(ROOT, 'cli/supervised.ts'), resolve(ROOT, entry)], start);
   const deadline = performance.now() + START_MS;
   for (;;) {
     const hello = server.logs().find((line) => 'endpoint' in line);

@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundleWorker } from '../../cli/build/worker-context.ts';
 import type { Aws } from '../../shared/deps.ts';
 import { type LocalAws, startLocalAws } from '../../tests/harness/local-aws.ts';
 import { awsOf, createTestTenant, outpostEnv, type TestTenant } from '../../tests/harness/outpost.ts';
@@ -18,6 +19,7 @@ export type World = {
   readonly env: Readonly<Record<string, string>>;
   startApi(env?: Readonly<Record<string, string>>): Promise<Server>;
   startFunctions(): Promise<Server>;
+  /** As `bun run build` makes them. */
   startWorkers(count: number, env?: Readonly<Record<string, string>>): Promise<Server[]>;
   tenants(count: number): Promise<TestTenant[]>;
 };
@@ -36,6 +38,8 @@ export async function startWorld(cleanup: Cleanup, agents: readonly AgentRow[]):
   const agentsFile = join(folder, 'agents.json');
   writeFileSync(agentsFile, JSON.stringify(agents));
   const env = { ...outpostEnv(local), OUTPOST_AGENTS: agents.map((agent) => agent.id).join(',') };
+  const built = join(folder, 'worker');
+  let building: Promise<void> | undefined;
   let started = 0;
   const start = async (entry: string, more: Readonly<Record<string, string>>): Promise<Server> => {
     started += 1;
@@ -54,11 +58,12 @@ export async function startWorld(cleanup: Cleanup, agents: readonly AgentRow[]):
     startApi: (more = {}) => start('api/serve.ts', { PORT: '0', ...more }),
     startFunctions: () => start('api/functions/serve.ts', {}),
     startWorkers: async (count, more = {}) => {
+      await (building ??= bundleWorker(built));
       const workers: Server[] = [];
       while (workers.length < count) {
         const missing = Math.min(STARTS_AT_ONCE, count - workers.length);
         const batch = Array.from({ length: missing }, () =>
-          start('worker/main.ts', {
+          start(join(built, 'main.js'), {
             ...WORKER_RUNTIME_ENV,
             OUTPOST_DATA_DIR: folder,
             OUTPOST_EXTRA_AGENTS_FILE: agentsFile,

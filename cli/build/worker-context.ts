@@ -1,6 +1,9 @@
 import { chmodSync, cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BunPlugin } from 'bun';
 import { ARCHITECTURES, bunBinary } from './layer.ts';
+import { standIn } from './schemas/stand-in.ts';
+import { writeValidators } from './schemas/validators-module.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -25,8 +28,7 @@ export async function writeWorkerContext(folder: string): Promise<void> {
     cpSync(bunBinary(architecture), bun);
     chmodSync(bun, 0o755);
   }
-  await bundle('worker/main.ts', join(folder, 'worker/main.js'));
-  await bundle('worker/watchdog/main.ts', join(folder, 'worker/main.ts'));
+  await bundleWorker(join(folder, 'worker'));
   await bundle('cli/agents.ts', join(folder, 'install/cli/agents.js'));
   for (const manifests of ['npm', 'pypi']) {
     cpSync(join(ROOT, 'worker/agents', manifests), join(folder, 'install/worker/agents', manifests), {
@@ -36,8 +38,22 @@ export async function writeWorkerContext(folder: string): Promise<void> {
   }
 }
 
-async function bundle(entry: string, file: string): Promise<void> {
+export const WORKER_ENTRIES = ['worker/main.ts', 'worker/watchdog/main.ts'].map((entry) => join(ROOT, entry));
+
+/**
+ * The worker and its watchdog as the image runs them, `main.js` and `main.ts` of a folder. Their schemas are
+ * compiled: making them would take most of a start, and a fifth of the memory.
+ */
+export async function bundleWorker(folder: string): Promise<void> {
+  const { source } = await writeValidators(WORKER_ENTRIES);
+  const plugins = [standIn({ validators: source })];
+  await bundle('worker/main.ts', join(folder, 'main.js'), plugins);
+  await bundle('worker/watchdog/main.ts', join(folder, 'main.ts'), plugins);
+}
+
+async function bundle(entry: string, file: string, plugins: BunPlugin[] = []): Promise<void> {
   const built = await Bun.build({
+    plugins,
     entrypoints: [join(ROOT, entry)],
     root: ROOT,
     target: 'bun',

@@ -3,6 +3,7 @@ import type { ArkErrors, Type } from 'arktype';
 import { type } from 'arktype';
 import fc, { type Arbitrary } from 'fast-check';
 import { functionEntries } from '../../cli/build/functions.ts';
+import { WORKER_ENTRIES } from '../../cli/build/worker-context.ts';
 import { recordSchemas, type Recorded } from '../../cli/build/schemas/record.ts';
 import type { Schema } from '../../cli/build/schemas/schema.ts';
 import { writeValidators } from '../../cli/build/schemas/validators-module.ts';
@@ -13,23 +14,24 @@ import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
 setDefaultTimeout(TEST_TIMEOUT_MS);
 
 /**
- * The functions that are deployed check their input with compiled schemas (cli/build/schemas). These tests hold
+ * The functions and the worker that are deployed check their input with compiled schemas (cli/build/schemas). These tests hold
  * them to the schemas as the source defines them: the same verdicts, values and errors.
  */
 const INPUTS = 20_000;
 const SEED = Number(process.env['OUTPOST_FUZZ_SEED'] ?? 20_261_124);
 
-let functions: Recorded;
+let deployed: Recorded;
 /** Fingerprints of schemas that arktype alone decides. */
 let left: readonly string[];
 /** Schemas as the source exports them, by what arktype says they are. */
 const exported = new Map<string, Type>();
 
 beforeAll(async () => {
-  const compiled = await writeValidators(functionEntries());
+  const entries = [...functionEntries(), ...WORKER_ENTRIES];
+  const compiled = await writeValidators(entries);
   left = compiled.left;
-  functions = await recordSchemas(functionEntries(), compiled.source);
-  for (const module of functions.modules) {
+  deployed = await recordSchemas(entries, compiled.source);
+  for (const module of deployed.modules) {
     const values: Record<string, unknown> = await import(module);
     for (const value of Object.values(values)) if (isType(value)) exported.set(identity(value), value);
   }
@@ -45,20 +47,20 @@ const identity = (schema: Type): string =>
 const TRANSFORMS = /^(?:type\("string\.(?:json|integer)\.parse"\)|to\(|onUndeclaredKey\()/;
 
 test('every schema is compiled but those that transform', () => {
-  const texts = left.map((fingerprint) => functions.schemas.get(fingerprint)?.text ?? 'unknown');
+  const texts = left.map((fingerprint) => deployed.schemas.get(fingerprint)?.text ?? 'unknown');
   expect(texts.filter((text) => !TRANSFORMS.test(text))).toEqual([]);
-  expect(functions.schemas.size).toBeGreaterThan(150);
+  expect(deployed.schemas.size).toBeGreaterThan(150);
 });
 
 test('every exported schema is among them, as it is exported', () => {
-  const recorded = new Set([...functions.schemas.values()].map(({ real }) => identity(real())));
+  const recorded = new Set([...deployed.schemas.values()].map(({ real }) => identity(real())));
   expect(exported.size).toBeGreaterThan(50);
   expect([...exported.keys()].filter((each) => !recorded.has(each))).toEqual([]);
 });
 
 test(`${INPUTS} random inputs get the same verdict, value and errors`, () => {
   console.log(`seed ${SEED} (OUTPOST_FUZZ_SEED)`);
-  const schemas = [...functions.schemas.values()];
+  const schemas = [...deployed.schemas.values()];
   const each = Math.ceil(INPUTS / schemas.length);
   const counts = { inputs: 0, accepted: 0, decided: 0 };
   for (const [index, schema] of schemas.entries()) {

@@ -11,7 +11,7 @@ import { startWorld, type World } from './world.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 
-/** Many jobs of many tenants at once: each ends once, and nothing of it is left behind. */
+/** Many jobs of many tenants at once, on workers as they are deployed: each ends once, nothing of it is left behind. */
 
 const JOBS_MAX = 1_000;
 const JOBS_AT_SCALE_ONE = 100;
@@ -34,7 +34,12 @@ type Submitted = { readonly tenant: Tenant; readonly jobId: string; readonly com
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ agents: [ECHO_AGENT], agentIds: [ECHO_AGENT.id], workers: WORKERS });
+  world = await startWorld({
+    agents: [ECHO_AGENT],
+    agentIds: [ECHO_AGENT.id],
+    workers: WORKERS,
+    built: true,
+  });
 }, START_MS);
 afterAll(() => world.stop(), START_MS);
 

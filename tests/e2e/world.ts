@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundleWorker } from '../../cli/build/worker-context.ts';
 import type { Aws } from '../../shared/deps.ts';
 import type { AgentRow } from '../../worker/agents/row.ts';
 import { WORKER_RUNTIME_ENV } from '../../worker/runtime-env.ts';
@@ -34,6 +35,8 @@ export type WorldOptions = {
   readonly agents: readonly AgentRow[];
   readonly agentIds: readonly string[];
   readonly workers: number;
+  /** The workers as the image has them, instead of their source. */
+  readonly built?: true;
   readonly workerEnv?: Readonly<Record<string, string>>;
 };
 
@@ -66,9 +69,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 async function startWorkers(local: LocalAws, data: string, options: WorldOptions): Promise<Child[]> {
   const agentsFile = join(data, 'agents.json');
   writeFileSync(agentsFile, JSON.stringify(options.agents));
+  const built = join(data, 'worker');
+  if (options.built) await bundleWorker(built);
+  const entry = options.built ? join(built, 'main.js') : 'worker/main.ts';
   return Promise.all(
     Array.from({ length: options.workers }, () =>
-      startChild('worker/main.ts', {
+      startChild(entry, {
         ...outpostEnv(local),
         ...WORKER_RUNTIME_ENV,
         OUTPOST_DATA_DIR: data,
