@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { readLines } from '../../cli/start/lines.ts';
 
 /** A server process of Outpost, started by a test. */
@@ -23,7 +23,7 @@ const STOP_GRACE_MS = 120_000;
  */
 export async function startChild(entry: string, env: Readonly<Record<string, string>>): Promise<Child> {
   // Ends when this process does, however it does: a killed test run leaves nothing behind.
-  const child = Bun.spawn([process.execPath, join(ROOT, 'cli/supervised.ts'), resolve(ROOT, entry)], {
+  const child = Bun.spawn([process.execPath, join(ROOT, 'cli/supervised.ts'), resolvePath(ROOT, entry)], {
     cwd: ROOT,
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
     stdin: 'pipe',
