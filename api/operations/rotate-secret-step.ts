@@ -11,6 +11,7 @@ import type { AuditEntry } from '../../shared/model/audit-entry.ts';
 import { parseProviderKeySecret } from '../../shared/secrets/secrets.ts';
 import { putEntry } from '../../shared/store/audit/put-entry.ts';
 import type { ApiDeps } from '../deps.ts';
+import { putMetric } from '../metric.ts';
 import { testProviderKey } from './test-provider-key.ts';
 
 /** What Secrets Manager calls a rotation function with, four times. Source: AWS, Secrets Manager guide. */
@@ -46,6 +47,7 @@ export async function rotateSecretStep(deps: ApiDeps, input: unknown): Promise<v
       if ((await stagedKey(deps, event)) !== undefined) return;
       await dropStaged(deps, event);
       await record(deps, owner, event, 'secret.rotation_due');
+      putMetric(deps, 'secret.rotations_due', { name: 'RotationsDue', unit: 'Count', value: 1 });
       throw new RotationRefused('the tenant has supplied no new key');
     case 'setSecret':
       return;

@@ -110,6 +110,8 @@ test('a key that is due with none to replace it is reported, stays, and can be r
     new RotateSecretCommand({ SecretId: providerKeySecret(tenant.tenantId, 'anthropic') }),
   );
   await settled(tenant, 'secret.rotation_due');
+  // The line from which CloudWatch makes the metric of the alarm: written after the entry.
+  while (!functions.logs().some((line) => line['RotationsDue'] === 1)) await Bun.sleep(50);
   expect(await current(tenant)).toBe('good-first-key');
   expect((await send(tenant, 'POST', 'good-second-key', '/rotate')).status).toBe(202);
   await settled(tenant, 'secret.rotated');
