@@ -6,18 +6,24 @@ import { type } from 'arktype';
  * alone, and prints the answers as a list of booleans. Throws for a call that IAM does not know.
  */
 const Questions = type('string.json.parse').to(
-  type({ policy: 'object', action: 'string', resource: 'string', account: 'string' }).array(),
+  type({
+    policy: 'object',
+    action: 'string',
+    resource: 'string',
+    account: 'string',
+    context: 'Record<string, string>',
+  }).array(),
 );
 
 const answers: boolean[] = [];
-for (const { policy, action, resource, account } of Questions.assert(await Bun.stdin.text())) {
+for (const { policy, action, resource, account, context } of Questions.assert(await Bun.stdin.text())) {
   const result = await runSimulation(
     {
       request: {
         principal: `arn:aws:iam::${account}:role/simulated`,
         action,
         resource: { resource, accountId: account },
-        contextVariables: {},
+        contextVariables: context,
       },
       identityPolicies: [{ name: 'policy', policy }],
       serviceControlPolicies: [],

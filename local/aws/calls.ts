@@ -6,7 +6,7 @@ export type RecordedCall = {
   readonly at: string;
   readonly service: ServiceName;
   readonly operation: string;
-  /** Tables, queues, secrets, or `bucket/key prefix`. */
+  /** Tables, queues, secrets, task families, services, or `bucket/key prefix`. */
   readonly resources: readonly string[];
   /** What IAM would be asked. */
   readonly uses: readonly Use[];
@@ -57,10 +57,12 @@ function collect(value: unknown, names: Set<string>, depth: number): void {
   for (const [name, member] of Object.entries(value)) {
     if (typeof member === 'string') {
       if (name === 'TableName' || name === 'QueueName' || name === 'SecretId') names.add(member);
-      else if (name === 'Name' && depth === 0) names.add(member);
+      else if ((name === 'Name' || name === 'taskDefinition') && depth === 0) names.add(member);
       else if (name === 'QueueUrl') names.add(member.slice(member.lastIndexOf('/') + 1));
     } else if (name === 'RequestItems' && typeof member === 'object' && member !== null) {
       for (const table of Object.keys(member)) names.add(table);
+    } else if (name === 'services' && depth === 0 && Array.isArray(member)) {
+      for (const service of member) names.add(String(service));
     } else if (name === 'TransactItems' || depth > 0) {
       collect(member, names, depth + 1);
     }

@@ -1,5 +1,6 @@
 import type { Database } from 'bun:sqlite';
 import { createDynamoDb } from './dynamodb/dynamodb.ts';
+import { createEcs } from './ecs/ecs.ts';
 import { createS3 } from './s3/s3.ts';
 import type { JsonService, Now, RestService } from './service.ts';
 import { createSecrets } from './secrets/secrets.ts';
@@ -19,6 +20,7 @@ type Options = {
   /** The server's address, known once it listens: queue URLs begin with it. */
   readonly endpoint: () => string;
   readonly functionsUrl?: string;
+  readonly tasksUrl?: string;
 };
 
 /** All services over one database. */
@@ -28,7 +30,7 @@ export function composeAws(database: Database, now: Now, options: Options): Aws 
   const dynamodb = createDynamoDb(database, now);
   const expiry = setInterval(() => dynamodb.sweepExpired(), EXPIRY_MS);
   return {
-    services: [dynamodb, sqs, secrets],
+    services: [dynamodb, sqs, secrets, createEcs(options.tasksUrl)],
     rest: createS3(database, now),
     stop: () => clearInterval(expiry),
   };

@@ -62,6 +62,7 @@ const THROTTLED: Record<ServiceName, () => AwsError> = {
   dynamodb: () => new AwsError('ThrottlingException', 'Injected fault: throttled.'),
   sqs: () => new AwsError('RequestThrottled', 'Injected fault: throttled.', 403),
   secretsmanager: () => new AwsError('ThrottlingException', 'Injected fault: throttled.'),
+  ecs: () => new AwsError('ThrottlingException', 'Injected fault: throttled.'),
   s3: () => new AwsError('SlowDown', 'Injected fault: please reduce your request rate.', 503),
 };
 

@@ -110,7 +110,13 @@ function fits(fault: Fault, operation: string): boolean {
   return ONLY_FOR[fault.kind]?.includes(operation) ?? true;
 }
 
-const SERVICES: readonly string[] = ['dynamodb', 'sqs', 's3', 'secretsmanager'] satisfies ServiceName[];
+const SERVICES: readonly string[] = [
+  'dynamodb',
+  'sqs',
+  's3',
+  'secretsmanager',
+  'ecs',
+] satisfies ServiceName[];
 
 /** The members each kind needs, and their type. */
 const MEMBERS: Record<Fault['kind'], Record<string, 'number' | 'string'>> = {

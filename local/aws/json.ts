@@ -32,6 +32,13 @@ const DIALECTS: Record<string, Dialect> = {
     headers: none,
     errorHeaders: (error) => ({ 'x-amzn-query-error': `${queryCode(error.awsCode)};${fault(error)}` }),
   },
+  AmazonEC2ContainerServiceV20141113: {
+    service: 'ecs',
+    errorNamespace: '',
+    messageMember: 'message',
+    headers: none,
+    errorHeaders: none,
+  },
   secretsmanager: {
     service: 'secretsmanager',
     errorNamespace: '',

@@ -25,6 +25,7 @@ async function main(): Promise<void> {
   const aws = composeAws(database, Date.now, {
     endpoint: () => endpoint,
     ...(settings.functionsUrl === undefined ? {} : { functionsUrl: settings.functionsUrl }),
+    ...(settings.tasksUrl === undefined ? {} : { tasksUrl: settings.tasksUrl }),
   });
   if (settings.withOutpost) await provisionOutpost(aws);
   const commits = createGroupCommit(database);

@@ -14,6 +14,8 @@ export type Settings = {
   readonly credentials?: Credentials;
   /** Where the rotation functions answer, since there is no Lambda here. */
   readonly functionsUrl?: string;
+  /** What runs tasks, since there is no ECS here. */
+  readonly tasksUrl?: string;
 };
 
 const DEFAULT_PORT = 4566;
@@ -29,10 +31,8 @@ export function readSettings(args: string[], env: Readonly<Record<string, string
       credentials: { type: 'string' },
     },
   });
-  const functionsUrl = env['OUTPOST_LOCAL_FUNCTIONS_URL'];
-  if (functionsUrl && !URL.canParse(functionsUrl)) {
-    throw new Error('OUTPOST_LOCAL_FUNCTIONS_URL must be a URL.');
-  }
+  const functionsUrl = urlOf(env, 'OUTPOST_LOCAL_FUNCTIONS_URL');
+  const tasksUrl = urlOf(env, 'OUTPOST_LOCAL_TASKS_URL');
   return {
     port: parsePort(env['AWS_PORT']),
     dataDir: readEnv(env, ['OUTPOST_DATA_DIR']).OUTPOST_DATA_DIR,
@@ -40,8 +40,15 @@ export function readSettings(args: string[], env: Readonly<Record<string, string
     faults: values.faults,
     untilStdinCloses: values['until-stdin-closes'],
     ...(values.credentials === undefined ? {} : { credentials: parseCredentials(values.credentials) }),
-    ...(functionsUrl ? { functionsUrl } : {}),
+    ...(functionsUrl === undefined ? {} : { functionsUrl }),
+    ...(tasksUrl === undefined ? {} : { tasksUrl }),
   };
+}
+
+function urlOf(env: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
+  const url = env[name];
+  if (url && !URL.canParse(url)) throw new Error(`${name} must be a URL.`);
+  return url || undefined;
 }
 
 function parsePort(text: string | undefined): number {

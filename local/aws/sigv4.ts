@@ -4,7 +4,7 @@ import { AwsError } from './errors.ts';
 /** The one key pair that local AWS accepts. */
 export type Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string };
 
-export type ServiceName = 'dynamodb' | 'sqs' | 'secretsmanager' | 's3';
+export type ServiceName = 'dynamodb' | 'sqs' | 'secretsmanager' | 'ecs' | 's3';
 
 /** What a verified request leaves for its streamed chunks, whose signatures chain from the request's own. */
 export type Verified = {

@@ -1,9 +1,14 @@
 import { join } from 'node:path';
 import type { RecordedCall } from '../../../local/aws/calls.ts';
-import { ACCOUNT, asList, resourceOf, type Stacks } from '../synthesis.ts';
+import { ACCOUNT, TENANT, asList, resourceOf, type Stacks } from '../synthesis.ts';
 
 /** What IAM is asked: whether a role's policy allows an action on a resource. */
-export type Needed = { readonly action: string; readonly resource: string };
+export type Needed = {
+  readonly action: string;
+  readonly resource: string;
+  /** What conditions look at, by key. */
+  readonly context?: Readonly<Record<string, string>>;
+};
 export type Question = Needed & { readonly role: string };
 
 export const ARN = (service: string, resource: string): string =>
@@ -44,10 +49,11 @@ export const covers = (grant: Needed, needed: Needed): boolean =>
 
 /** Which of these IAM would allow. In a process of its own, as the simulator is a package of the stacks. */
 export async function allowed(stacks: Stacks, questions: readonly Question[]): Promise<Question[]> {
-  const asked = questions.map(({ role, action, resource }) => ({
+  const asked = questions.map(({ role, action, resource, context = {} }) => ({
     policy: policyOf(stacks, role),
     action,
     resource,
+    context,
     account: ACCOUNT,
   }));
   const child = Bun.spawn([process.execPath, join(import.meta.dir, '../../../stacks/simulate.ts')], {
@@ -75,9 +81,17 @@ export function neededFor(calls: readonly RecordedCall[]): Needed[] {
     uses.map(({ operation, resource }) => ({
       action: `${service}:${ACTIONS[operation] ?? operation}`,
       resource: inProd(service, resource, operation),
+      context: contextOf(resource, operation),
     })),
   );
   return [...new Map(all.map((each) => [`${each.action} ${each.resource}`, each])).values()];
+}
+
+/** What AWS would know of a call besides its action and resource. */
+function contextOf(name: string, operation: string): Record<string, string> {
+  if (operation === 'RunTask') return { 'ecs:cluster': ARN('ecs', 'cluster/outpost-prod') };
+  if (operation === 'ListObjectsV2') return { 's3:prefix': `${name.split('/').slice(1).join('/')}/x` };
+  return {};
 }
 
 function inProd(service: RecordedCall['service'], name: string, operation: string): string {
@@ -87,6 +101,11 @@ function inProd(service: RecordedCall['service'], name: string, operation: strin
       return ARN('dynamodb', `table/${there}`);
     case 'sqs':
       return ARN('sqs', there);
+    case 'ecs':
+      // Of a task, the newest revision of its family.
+      return operation === 'RunTask'
+        ? ARN('ecs', `task-definition/outpost-dedicated-prod-${TENANT}:7`)
+        : ARN('ecs', `service/outpost-prod/${there}`);
     case 's3': {
       const [bucket = '', ...key] = name.split('/');
       const arn = `arn:aws:s3:::${bucket.replace(/-local$/, `-prod-${ACCOUNT}`)}`;
