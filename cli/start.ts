@@ -71,7 +71,9 @@ async function run(options: Options, children: Spawned[]): Promise<number> {
   if (options.once) return succeeded ? 0 : 1;
   invite(system);
   const ended = await Promise.race(
-    children.map(async ({ name, exited }) => `${name} ended with code ${await exited}`),
+    children
+      .filter(({ lasting }) => lasting)
+      .map(async ({ name, exited }) => `${name} ended with code ${await exited}`),
   );
   throw new ChildFailed(`${ended}; see ${system.logFolder}`);
 }

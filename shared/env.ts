@@ -1,4 +1,5 @@
 import { type, type Type } from 'arktype';
+import { Ulid, Uuid } from './model/primitives.ts';
 
 /**
  * Every environment variable of every process: one table, from which entries read, the stacks set and the
@@ -94,6 +95,14 @@ export const VARIABLES = {
   OUTPOST_ISOLATION: define(
     type("'uid' | 'pid-namespace' | 'process'"),
     'Refuse to start below this isolation level.',
+  ),
+  OUTPOST_ONLY_TENANT: define(
+    Uuid,
+    'The one tenant that this worker serves: set in the task of a dedicated tenant.',
+  ),
+  OUTPOST_ONLY_JOB: define(
+    Ulid,
+    'The one job that this worker runs before it ends: set by whoever starts it.',
   ),
   OUTPOST_FAILPOINTS: define(text, 'Failpoints to arm, for tests; refused in prod.'),
   OUTPOST_ROTATION_FUNCTION_ARN: define(text, 'The function that rotates provider keys.'),

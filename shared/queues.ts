@@ -20,6 +20,8 @@ export const QUEUES = {
   high: jobs,
   normal: jobs,
   low: jobs,
+  /** Jobs of tenants with tasks of their own: a function starts one for each message. */
+  dedicated: jobs,
   dead: plain,
   audit: { ...plain, deadLetter: { queue: 'audit-dead', maxReceiveCount: 3 } },
   'audit-dead': plain,
@@ -31,6 +33,7 @@ const NAMES: Record<QueueId, string> = {
   high: 'outpost-jobs-high',
   normal: 'outpost-jobs',
   low: 'outpost-jobs-low',
+  dedicated: 'outpost-jobs-dedicated',
   dead: 'outpost-jobs-dlq',
   audit: 'outpost-audit',
   'audit-dead': 'outpost-audit-dlq',

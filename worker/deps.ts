@@ -13,6 +13,8 @@ import type { Watchdog } from './watchdog/watchdog.ts';
 export type WorkerSettings = {
   readonly workerId: string;
   readonly leaseSeconds: number;
+  /** The one job that a dedicated tenant's worker is started for; null for a worker of the pool. */
+  readonly only: { readonly tenantId: string; readonly jobId: string } | null;
   readonly outputCapBytes: number;
   /** Root of the tenants' workspaces: shared by all workers on AWS. */
   readonly workspacesRoot: string;

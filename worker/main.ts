@@ -18,6 +18,7 @@ import { probeIsolation } from './launcher/isolation.ts';
 import type { Isolation } from './launcher/isolation.ts';
 import { neighbourProblems } from './launcher/probe-neighbour.ts';
 import { runLoop } from './loop/loop.ts';
+import { runOnly } from './loop/only-job.ts';
 import { createMetrics } from './metrics.ts';
 import { readWorkerEnv, workerSettings } from './settings.ts';
 import type { WorkerEnv } from './settings.ts';
@@ -27,7 +28,8 @@ import { wipeAbandoned } from './workspace/abandoned.ts';
 import { prepareRoot } from './workspace/folders.ts';
 
 /**
- * The worker: takes jobs from the queues, one at a time, until SIGTERM. The first SIGTERM or SIGINT hands a
+ * The worker: takes jobs from the queues, one at a time, until SIGTERM, or runs the one job that it is told of
+ * (OUTPOST_ONLY_JOB) and ends. The first SIGTERM or SIGINT hands a
  * running job back in good order, the second in a hurry.
  */
 
@@ -79,7 +81,8 @@ async function serve(env: WorkerEnv, settings: WorkerSettings, log: Log): Promis
     if (!signals.stopping.aborted) signals.stop('the watchdog has ended');
   });
   try {
-    await runLoop(deps, health, signals);
+    if (settings.only === null) await runLoop(deps, health, signals);
+    else if (!(await runOnly(deps, health, signals, settings.only))) process.exitCode = 1;
   } finally {
     await deps.watchdog.close();
     await deps.taskProtection.settled();
@@ -91,13 +94,16 @@ async function serve(env: WorkerEnv, settings: WorkerSettings, log: Log): Promis
 /** What this machine offers to keep jobs apart, and no start with less than the environment demands. */
 async function boot(env: WorkerEnv, settings: WorkerSettings, log: Log): Promise<Isolation> {
   mkdirSync(settings.agentsRoot, { recursive: true });
-  for (const root of [settings.workspacesRoot, settings.jobsRoot]) await prepareRoot(root);
+  const uids = { first: env.OUTPOST_UID_START, last: env.OUTPOST_UID_START + env.OUTPOST_UID_COUNT - 1 };
+  // The access point of a dedicated tenant makes everything the tenant's own, its root included.
+  await prepareRoot(settings.workspacesRoot, settings.only === null ? undefined : uids);
+  await prepareRoot(settings.jobsRoot);
   const required = env.OUTPOST_ENV === 'prod' ? 'uid' : env.OUTPOST_ISOLATION;
   const isolation = await probeIsolation({
     workspacesRoot: settings.workspacesRoot,
     // This Bun runs the agents that are JavaScript.
     executableRoots: [settings.agentsRoot, dirname(process.execPath)],
-    uids: { first: env.OUTPOST_UID_START, last: env.OUTPOST_UID_START + env.OUTPOST_UID_COUNT - 1 },
+    uids,
     ...(required === undefined ? {} : { required }),
   });
   log.info('worker.isolation', {
@@ -132,7 +138,8 @@ async function createDeps(
     metrics: createMetrics(write, env.OUTPOST_ENV, clock),
     providerKeys: createProviderKeys(secrets, clock),
     agents: createAgentRegistry(await readExtraAgents(env.OUTPOST_EXTRA_AGENTS_FILE)),
-    taskProtection: createTaskProtection(env.ECS_AGENT_URI, log),
+    // What no service scales in has nothing to be protected from, and ECS refuses.
+    taskProtection: createTaskProtection(settings.only === null ? env.ECS_AGENT_URI : undefined, log),
     watchdog: await startWatchdog(isolation, { marginMs, locksRoot: settings.locksRoot }),
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Env } from '../shared/env.ts';
 import { AWS_OPTIONAL_VARIABLES, AWS_VARIABLES } from '../shared/deps.ts';
-import { readEnv } from '../shared/env.ts';
+import { EnvError, readEnv } from '../shared/env.ts';
 import type { WorkerSettings } from './deps.ts';
 import { newWorkerId } from './deps.ts';
 
@@ -25,14 +25,22 @@ const OPTIONAL = [
   'OUTPOST_WORKER_HEALTH_PORT',
   'OUTPOST_ISOLATION',
   'OUTPOST_FAILPOINTS',
+  'OUTPOST_ONLY_TENANT',
+  'OUTPOST_ONLY_JOB',
   'ECS_AGENT_URI',
 ] as const;
 
 export type WorkerEnv = Env<(typeof REQUIRED)[number], (typeof OPTIONAL)[number]>;
 
 /** What a worker reads of its environment. Throws one EnvError with every problem. */
-export const readWorkerEnv = (source: Readonly<Record<string, string | undefined>>): WorkerEnv =>
-  readEnv(source, REQUIRED, OPTIONAL);
+export const readWorkerEnv = (source: Readonly<Record<string, string | undefined>>): WorkerEnv => {
+  const env = readEnv(source, REQUIRED, OPTIONAL);
+  // A worker of one tenant must never be taken for one of the pool because its job was left out.
+  if ((env.OUTPOST_ONLY_TENANT === undefined) !== (env.OUTPOST_ONLY_JOB === undefined)) {
+    throw new EnvError(['OUTPOST_ONLY_TENANT and OUTPOST_ONLY_JOB are set together or not at all.']);
+  }
+  return env;
+};
 
 /**
  * Where root keeps the locks on uids. A kill by uid reaches over the whole machine, so the lock on a uid must
@@ -56,6 +64,7 @@ export const workerSettings = (env: WorkerEnv, ownSecrets: readonly string[]): W
   return {
     workerId: newWorkerId(),
     leaseSeconds: env.OUTPOST_LEASE_SECONDS,
+    only: onlyJob(env),
     outputCapBytes: env.OUTPOST_OUTPUT_CAP_BYTES,
     workspacesRoot: resolve(env.OUTPOST_WORKSPACES_DIR ?? join(data, 'workspaces')),
     jobsRoot: join(data, 'jobs'),
@@ -66,3 +75,9 @@ export const workerSettings = (env: WorkerEnv, ownSecrets: readonly string[]): W
     ownSecrets,
   };
 };
+
+const onlyJob = ({
+  OUTPOST_ONLY_TENANT: tenantId,
+  OUTPOST_ONLY_JOB: jobId,
+}: WorkerEnv): WorkerSettings['only'] =>
+  tenantId === undefined || jobId === undefined ? null : { tenantId, jobId };

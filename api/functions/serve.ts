@@ -9,9 +9,11 @@ import { reconcile } from '../billing/reconcile.ts';
 import { runBilling } from '../billing/run-billing.ts';
 import { type ApiDeps, createApiDeps, MissingPlatformSecret, readApiEnv } from '../deps.ts';
 import { judgeDeadLetter } from '../operations/judge-dead-letter.ts';
+import { startDedicated } from '../operations/start-dedicated.ts';
 import { rotateSecretStep } from '../operations/rotate-secret-step.ts';
 import { sweep } from '../operations/sweep.ts';
 import { writeAuditEntry } from '../operations/write-audit-entries.ts';
+import { createDedicatedTasks } from '../runtime/dedicated-tasks.ts';
 
 /**
  * The scheduled and queue-driven functions in one process, for one machine: what EventBridge and Lambda's
@@ -42,6 +44,7 @@ async function serve(): Promise<void> {
     streaming: false,
     billing: true,
   });
+  const tasks = createDedicatedTasks(process.env, deps.settings.environment);
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: OUTPOST_FUNCTIONS_PORT,
@@ -61,6 +64,10 @@ async function serve(): Promise<void> {
     }),
     consume(deps, 'audit', async (body) => {
       await writeAuditEntry(deps.store, body);
+      return true;
+    }),
+    consume(deps, 'dedicated', async (body, token) => {
+      await startDedicated(deps, tasks, { body, token });
       return true;
     }),
     consume(deps, 'dead', async (body) => {
@@ -107,7 +114,7 @@ async function every(deps: ApiDeps, seconds: number, name: string, run: () => Pr
 async function consume(
   deps: ApiDeps,
   queue: QueueId,
-  handle: (body: string) => Promise<boolean>,
+  handle: (body: string, id: string) => Promise<boolean>,
 ): Promise<void> {
   const { client, urls } = deps.queues;
   while (!stopped.signal.aborted) {
@@ -121,8 +128,8 @@ async function consume(
         { abortSignal: stopped.signal },
       );
       await Promise.all(
-        Messages.map(async ({ Body = '', ReceiptHandle }) => {
-          if (await handle(Body))
+        Messages.map(async ({ Body = '', MessageId = '', ReceiptHandle }) => {
+          if (await handle(Body, MessageId))
             await client.send(new DeleteMessageCommand({ QueueUrl: urls[queue], ReceiptHandle }));
         }),
       );

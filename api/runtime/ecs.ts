@@ -3,19 +3,26 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { type } from 'arktype';
 import type { WorkerService } from '../functions/wake-workers.ts';
 
-/**
- * The two calls of ECS that raise workers from zero, signed here: the SDK's client would add to every cold start
- * of the API what it needs once an hour.
- */
 const Description = type({ services: type({ desiredCount: 'number' }).array() });
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The worker service of an environment, as stacks/names.ts names it. Credentials are those of the function. */
-export function createWorkerService(env: Environment, environment: string): WorkerService {
+/** One operation of ECS. Throws with the status and the beginning of what ECS said. */
+export type EcsCall = (operation: string, input: unknown) => Promise<unknown>;
+
+/** Where an environment's workers are, as stacks/names.ts names them. */
+export const clusterOf = (environment: string): string => `outpost-${environment}`;
+export const workerServiceOf = (environment: string): string => `outpost-worker-${environment}`;
+
+/**
+ * ECS with the credentials of the function, its calls signed here: the SDK's client would add to every cold start
+ * of the API what it needs once an hour.
+ */
+export function createEcs(env: Environment): EcsCall {
   const region = env['AWS_REGION'] ?? '';
-  const hostname = `ecs.${region}.amazonaws.com`;
-  const target = { cluster: `outpost-${environment}`, service: `outpost-worker-${environment}` };
+  const { host, hostname, port, protocol, origin } = new URL(
+    env['AWS_ENDPOINT_URL'] || `https://ecs.${region}.amazonaws.com`,
+  );
   const signer = new SignatureV4({
     service: 'ecs',
     region,
@@ -27,30 +34,34 @@ export function createWorkerService(env: Environment, environment: string): Work
     }),
   });
 
-  const call = async (operation: string, input: unknown): Promise<unknown> => {
+  return async (operation, input) => {
+    const body = JSON.stringify(input);
     const request = await signer.sign({
       method: 'POST',
-      protocol: 'https:',
+      protocol,
       hostname,
+      ...(port === '' ? {} : { port: Number(port) }),
       path: '/',
       query: {},
       headers: {
-        host: hostname,
+        host,
         'content-type': 'application/x-amz-json-1.1',
         'x-amz-target': `AmazonEC2ContainerServiceV20141113.${operation}`,
       },
-      body: JSON.stringify(input),
+      body,
     });
-    const answer = await fetch(`https://${hostname}/`, {
-      method: 'POST',
-      headers: request.headers,
-      body: JSON.stringify(input),
-    });
+    const answer = await fetch(`${origin}/`, { method: 'POST', headers: request.headers, body });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`ecs ${operation}: ${answer.status} ${text.slice(0, 200)}`);
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return value;
   };
+}
 
+/** The worker service of an environment, for raising it from zero. */
+export function createWorkerService(env: Environment, environment: string): WorkerService {
+  const call = createEcs(env);
+  const target = { cluster: clusterOf(environment), service: workerServiceOf(environment) };
   return {
     async desired() {
       const answer = await call('DescribeServices', { cluster: target.cluster, services: [target.service] });

@@ -5,6 +5,8 @@ import { readLines } from './lines.ts';
 /** A process that `bun start` has spawned, whether it serves yet or not. */
 export type Spawned = {
   readonly name: string;
+  /** Ends only when told to; false for a task that ends when its job does. */
+  readonly lasting: boolean;
   /**
    * Resolves with the exit code when it has ended, for whatever reason, and so has all that holds its output:
    * a worker that had to be killed leaves a watchdog that still has its agent to kill.
@@ -41,6 +43,8 @@ export async function startChild(options: {
   env: Readonly<Record<string, string>>;
   logFolder: string;
   watch: boolean;
+  /** True when absent. */
+  lasting?: boolean;
   onSpawn: (spawned: Spawned) => void;
 }): Promise<Child> {
   const { name, entry, args = [], env, logFolder, watch, onSpawn } = options;
@@ -71,6 +75,7 @@ export async function startChild(options: {
   });
   const spawned: Spawned = {
     name,
+    lasting: options.lasting ?? true,
     exited,
     async stop(graceMs) {
       child.kill('SIGTERM');

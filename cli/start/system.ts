@@ -8,11 +8,12 @@ import { DEMO_AGENT } from '../../worker/agents/registry.ts';
 import { WORKER_RUNTIME_ENV } from '../../worker/runtime-env.ts';
 import { installAgent, installRootOf } from '../install-agent.ts';
 import { startBilling } from './billing.ts';
-import { type Child, type Spawned, startChild } from './children.ts';
+import { type Child, ChildFailed, type Spawned, startChild } from './children.ts';
 import { ApiRefused, type Client, createClient } from './client.ts';
 import { type Credentials, loadCredentials, saveCredentials } from './credentials.ts';
 import { type Setup, StartRefused } from './preflight.ts';
-import { step } from './terminal.ts';
+import { serveTasks, type Task } from './tasks.ts';
+import { paint, say, step } from './terminal.ts';
 
 /** The running system, and what its newcomer needs. */
 export type System = {
@@ -69,13 +70,21 @@ export async function startSystem(
   // The longest step of a first run goes on beside the others.
   const installing = options.demo ? startInstall(agent, setup.dataDir) : undefined;
 
+  const workerEnv = Promise.withResolvers<Readonly<Record<string, string>>>();
+  const tasks = serveTasks(async (task) => runTask(task, await workerEnv.promise, setup, options.children));
   const aws = await step('local AWS', async () => {
-    const child = await startLocalAws(start, setup);
+    const child = await startLocalAws(start, setup, tasks.url);
     return [child, child.endpoint];
   });
   const keys = await readAwsKeys(setup.dataDir);
   const env = systemEnv(aws.endpoint, keys);
-  const startingWorkers = begun(startingModel.then((model) => startWorkers(start, setup, env, model)));
+  const startingWorkers = begun(
+    startingModel.then((model) => {
+      const ofWorkers = workerEnvOf(setup, env, model);
+      workerEnv.resolve(ofWorkers);
+      return startWorkers(start, setup.workers, ofWorkers);
+    }),
+  );
 
   const saved = loadCredentials(setup.dataDir);
   const admin = await step('operator', () => ensureAdmin(env, saved));
@@ -104,7 +113,7 @@ export async function startSystem(
   );
   await step('functions', async () => [
     await startingFunctions,
-    'sweeper, audit writer, key rotation, billing',
+    'sweeper, audit writer, key rotation, billing, dedicated tasks',
   ]);
   await step('scripted model', async () => {
     const child = await startingModel;
@@ -132,7 +141,7 @@ function begun<T>(work: Promise<T>): Promise<T> {
   return work;
 }
 
-const startLocalAws = (start: Starter, setup: Setup): Promise<Child> =>
+const startLocalAws = (start: Starter, setup: Setup, tasksUrl: string): Promise<Child> =>
   start(
     'aws',
     'local/aws/main.ts',
@@ -140,6 +149,7 @@ const startLocalAws = (start: Starter, setup: Setup): Promise<Child> =>
       AWS_PORT: String(setup.awsPort),
       OUTPOST_DATA_DIR: setup.dataDir,
       OUTPOST_LOCAL_FUNCTIONS_URL: `http://127.0.0.1:${setup.functionsPort}`,
+      OUTPOST_LOCAL_TASKS_URL: tasksUrl,
     },
     ['--with-outpost'],
   );
@@ -156,27 +166,57 @@ const systemEnv = (awsEndpoint: string, keys: typeof AwsKeys.infer): Record<stri
   ...LOCAL_TIMES,
 });
 
-function startWorkers(
-  start: Starter,
+const workerEnvOf = (
   setup: Setup,
   env: Readonly<Record<string, string>>,
   model: Child,
-): Promise<Child[]> {
-  const workerEnv = {
-    ...env,
-    ...setup.agents,
-    ...WORKER_RUNTIME_ENV,
-    OUTPOST_DATA_DIR: setup.dataDir,
-    OUTPOST_WORKSPACES_DIR: join(setup.dataDir, 'workspaces'),
-    OUTPOST_AGENTS_DIR: installRootOf(setup.dataDir),
-    OUTPOST_FALLBACK_MODEL_URL: model.endpoint,
-    OUTPOST_WORKER_HEALTH_PORT: '0',
-  };
-  return Promise.all(
-    Array.from({ length: setup.workers }, (_, index) =>
-      start(`worker-${index + 1}`, 'worker/main.ts', workerEnv),
-    ),
+): Record<string, string> => ({
+  ...env,
+  ...setup.agents,
+  ...WORKER_RUNTIME_ENV,
+  OUTPOST_DATA_DIR: setup.dataDir,
+  OUTPOST_WORKSPACES_DIR: join(setup.dataDir, 'workspaces'),
+  OUTPOST_AGENTS_DIR: installRootOf(setup.dataDir),
+  OUTPOST_FALLBACK_MODEL_URL: model.endpoint,
+  OUTPOST_WORKER_HEALTH_PORT: '0',
+});
+
+const startWorkers = (
+  start: Starter,
+  count: number,
+  env: Readonly<Record<string, string>>,
+): Promise<Child[]> =>
+  Promise.all(
+    Array.from({ length: count }, (_, index) => start(`worker-${index + 1}`, 'worker/main.ts', env)),
   );
+
+/** Runs the worker of a dedicated tenant to its end. A job that it does not get to goes on by its next message. */
+async function runTask(
+  { tenantId, jobId }: Task,
+  env: Readonly<Record<string, string>>,
+  setup: Setup,
+  children: Spawned[],
+): Promise<void> {
+  let task: Spawned | undefined;
+  try {
+    await startChild({
+      name: `worker-of-${tenantId}`,
+      entry: 'worker/main.ts',
+      env: { PATH: setup.path, ...env, OUTPOST_ONLY_TENANT: tenantId, OUTPOST_ONLY_JOB: jobId },
+      logFolder: setup.logFolder,
+      watch: false,
+      lasting: false,
+      onSpawn: (spawned) => {
+        task = spawned;
+        children.push(spawned);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ChildFailed)) throw error;
+    say(paint('dim', `  ${error.message}`));
+  }
+  await task?.exited;
+  if (task !== undefined) children.splice(children.indexOf(task), 1);
 }
 
 /** Begins the install at once; the returned function shows it as a step and waits for it. */

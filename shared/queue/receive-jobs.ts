@@ -7,15 +7,19 @@ import type { Priority } from '../model/job.ts';
 import { type JobMessage, parseJobMessage } from './job-message.ts';
 import type { Queues } from './queues.ts';
 
-/** A message in this worker's hands until its visibility timeout ends. */
+/**
+ * What a worker was told to do: a message in its hands until its visibility timeout ends, or a job that it was
+ * started for, which has none.
+ */
 export type ReceivedJob = {
   readonly priority: Priority;
-  readonly receiptHandle: string;
+  /** Null without a message: there is nothing to hide or delete. */
+  readonly receiptHandle: string | null;
   /** Undefined when the body is no job message. */
   readonly message: JobMessage | undefined;
   readonly receiveCount: number;
-  /** Epoch milliseconds of the send: the age at the claim is measured from it. */
-  readonly sentAt: number;
+  /** Epoch milliseconds of the send: the age at the claim is measured from it. Null without a message. */
+  readonly sentAt: number | null;
 };
 
 /** Receives up to `max` messages of one priority, waiting up to `waitSeconds` (20 at most) for the first. */
@@ -45,6 +49,7 @@ export async function receiveJobs(
 
 /** Keeps a message invisible for so long from now. */
 export async function extendVisibility(queues: Queues, job: ReceivedJob, seconds: number): Promise<void> {
+  if (job.receiptHandle === null) return;
   await queues.client.send(
     new ChangeMessageVisibilityCommand({
       QueueUrl: queues.urls[job.priority],
@@ -55,6 +60,7 @@ export async function extendVisibility(queues: Queues, job: ReceivedJob, seconds
 }
 
 export async function deleteMessage(queues: Queues, job: ReceivedJob): Promise<void> {
+  if (job.receiptHandle === null) return;
   await queues.client.send(
     new DeleteMessageCommand({ QueueUrl: queues.urls[job.priority], ReceiptHandle: job.receiptHandle }),
   );

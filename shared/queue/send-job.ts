@@ -23,6 +23,21 @@ export async function sendJob(
   );
 }
 
+/** Asks for a task of the tenant's own, which runs this job alone. */
+export async function sendDedicated(
+  queues: Queues,
+  job: { tenant_id: string; job_id: string; priority: Priority },
+): Promise<void> {
+  const message: JobMessage = { v: 1, tenant_id: job.tenant_id, job_id: job.job_id, priority: job.priority };
+  await queues.client.send(
+    new SendMessageCommand({
+      QueueUrl: queues.urls.dedicated,
+      MessageBody: JSON.stringify(message),
+      MessageGroupId: job.tenant_id,
+    }),
+  );
+}
+
 /** Tells the dead-letter queue of a job that the platform gave up on. */
 export async function sendDeadLetter(
   queues: Queues,

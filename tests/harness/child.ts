@@ -7,6 +7,8 @@ export type Child = {
   readonly pid: number;
   /** The lines of JSON that it has logged so far. */
   readonly logs: () => readonly Record<string, unknown>[];
+  /** The exit code, when it has ended for whatever reason. */
+  readonly exited: Promise<number>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number>;
   /** SIGKILL; resolves when the process is gone. */
@@ -49,6 +51,7 @@ export async function startChild(entry: string, env: Readonly<Record<string, str
     endpoint,
     pid: child.pid,
     logs: () => logs,
+    exited: child.exited,
     stop: async () => {
       child.kill('SIGTERM');
       const forced = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);

@@ -37,7 +37,8 @@ export const runLoop = async (deps: WorkerDeps, health: Health, signals: StopSig
   health.ready = false;
 };
 
-const handle = async (
+/** Runs the job of a message, or leaves a poisoned one alone. */
+export const handle = async (
   deps: WorkerDeps,
   health: Health,
   received: ReceivedJob,

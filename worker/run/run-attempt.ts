@@ -121,7 +121,10 @@ const superviseAgent = async (
     ending,
     orphans,
     run_ms: Math.round(deps.clock.monotonic() - startedAt),
-    queue_age_ms: Math.max(0, Math.round(Date.parse(job.started_at ?? '') - received.sentAt)),
+    queue_age_ms:
+      received.sentAt === null
+        ? null
+        : Math.max(0, Math.round(Date.parse(job.started_at ?? '') - received.sentAt)),
     output_bytes: result.rawBytes,
     output_truncated: result.truncated,
     output_lost: result.lost,

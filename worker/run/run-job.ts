@@ -2,9 +2,11 @@ import { describeError } from '../../shared/errors.ts';
 import { failpoint } from '../../shared/failpoint.ts';
 import { eventId } from '../../shared/model/event.ts';
 import type { JobRecord } from '../../shared/model/job.ts';
+import type { TenantRecord } from '../../shared/model/tenant.ts';
 import type { JobMessage } from '../../shared/queue/job-message.ts';
 import { deleteMessage } from '../../shared/queue/receive-jobs.ts';
 import type { ReceivedJob } from '../../shared/queue/receive-jobs.ts';
+import { sendDedicated, sendJob } from '../../shared/queue/send-job.ts';
 import { lastEventIds } from '../../shared/output/seal.ts';
 import { claimJob } from '../../shared/store/jobs/claim-job.ts';
 import type { Claim, Lease } from '../../shared/store/jobs/claim-job.ts';
@@ -50,6 +52,7 @@ export const runJob = async (
         jobId: message.job_id,
         workerId: deps.settings.workerId,
         leaseSeconds: deps.settings.leaseSeconds,
+        ...(deps.settings.only === null ? {} : { onlyTenant: deps.settings.only.tenantId }),
       }),
     );
     await act(deps, received, claim, { claimedAt, uid, signals });
@@ -90,6 +93,7 @@ const act = async (
   claim: Claim,
   { claimedAt, uid, signals }: Circumstances,
 ): Promise<void> => {
+  if (claim.kind === 'misdirected') return redirect(parent, received, claim.isolation);
   if (claim.kind !== 'claimed' && claim.kind !== 'taken_over') {
     parent.log.info('job.not_claimed', { ...received.message, reason: claim.kind });
     return deleteMessage(parent.queues, received);
@@ -101,7 +105,8 @@ const act = async (
     attempt: lease.attempt,
   });
   const deps = { ...parent, log };
-  deps.metrics.put({ QueueAge: Math.max(0, deps.clock.now() - received.sentAt) });
+  if (received.sentAt !== null)
+    deps.metrics.put({ QueueAge: Math.max(0, deps.clock.now() - received.sentAt) });
   const target = { uid, jobId: lease.jobId };
   const keeper = keepLease(deps, lease, received, claimedAt, (remainingMs) =>
     deps.watchdog.guard(target, remainingMs),
@@ -125,6 +130,18 @@ const act = async (
     deps.watchdog.release();
     deps.taskProtection.off();
   }
+};
+
+/** Sends a job to where its tenant's jobs are run: to the pool, or to a task of its own. */
+const redirect = async (
+  deps: WorkerDeps,
+  received: ReceivedJob,
+  isolation: TenantRecord['isolation'],
+): Promise<void> => {
+  if (received.message === undefined) return;
+  deps.log.info('job.redirected', { ...received.message, isolation });
+  await (isolation === 'dedicated' ? sendDedicated : sendJob)(deps.queues, received.message);
+  await deleteMessage(deps.queues, received);
 };
 
 /** Ends a job that must not run again. */

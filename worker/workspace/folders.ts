@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 
 import { LaunchError } from '../launcher/error.ts';
+import type { UidRange } from '../launcher/uid-range.ts';
 
 /**
  * Others may pass through, to reach what is theirs, but neither list nor create. That they cannot list keeps a
@@ -12,12 +13,14 @@ const PRIVATE_MODE = 0o700;
 
 /**
  * Makes a root folder that tenants pass through, with its parents, or checks the one that is there: it must be
- * ours, and nobody else may write to it. Throws LaunchError `root_refused`.
+ * ours, and nobody else may write to it. `tenants`: it may also belong to one of these uids, where nobody but that
+ * tenant has anything in it. Throws LaunchError `root_refused`.
  */
-export async function prepareRoot(path: string): Promise<void> {
+export async function prepareRoot(path: string, tenants?: UidRange): Promise<void> {
   await mkdir(path, { recursive: true, mode: PASSAGE_MODE });
   const { uid, mode } = await stat(path);
-  if (uid !== ownUid() || (mode & 0o022) !== 0) {
+  const isTenants = tenants !== undefined && uid >= tenants.first && uid <= tenants.last;
+  if ((uid !== ownUid() && !isTenants) || (mode & 0o022) !== 0) {
     throw new LaunchError('root_refused', `${path} must be the worker's own, and writable by nobody else`);
   }
   if ((mode & 0o777) !== PASSAGE_MODE) await chmod(path, PASSAGE_MODE);

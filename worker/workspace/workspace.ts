@@ -67,7 +67,9 @@ export async function prepareFolders(
   const tenantFolder = join(job.root, job.tenantId);
   const jobFolder = join(jobsRoot, jobId);
   if (isolation.level === 'uid') await killAll(isolation, job);
-  for (const root of [job.root, jobsRoot]) await prepareRoot(root);
+  // A dedicated tenant's root is the tenant's own; nobody else's could be this tenant's.
+  await prepareRoot(job.root, job.uid === null ? undefined : { first: job.uid, last: job.uid });
+  await prepareRoot(jobsRoot);
   for (const folder of [tenantFolder, jobFolder]) await makePrivateFolder(folder, job.uid);
   await emptyFolder(isolation, jobFolder, job.uid);
   const { exitCode } = await runHelper(

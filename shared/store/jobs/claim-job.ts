@@ -31,6 +31,8 @@ export type Claim =
     }
   /** The job is this worker's only to be ended like this: seal its attempts, then endJob. */
   | { readonly kind: 'taken_over'; readonly job: JobRecord; readonly lease: Lease; readonly outcome: Outcome }
+  /** The tenant's jobs run elsewhere: in the pool, or in tasks of its own. Nothing was written. */
+  | { readonly kind: 'misdirected'; readonly isolation: TenantRecord['isolation'] }
   /** Nothing to do, and the message may go: it waits for a slot, another worker has it, or it has ended. */
   | { readonly kind: 'parked' | 'held' | 'ended' | 'unknown' };
 
@@ -39,17 +41,26 @@ const PLATFORM_FAILURES_MAX = 3;
 
 const CLAIM_ROUNDS = 4;
 
+/** Who claims what. */
+export type ClaimRequest = {
+  readonly tenantId: string;
+  readonly jobId: string;
+  readonly workerId: string;
+  readonly leaseSeconds: number;
+  /** The one tenant that the worker serves; absent for a worker of the pool. */
+  readonly onlyTenant?: string;
+};
+
 /**
- * Claims a job for a worker, or says why not. The claim is one transaction: the job gets the lease, the next
+ * Claims a job for a worker, or says why not. A worker of the pool never gets the job of a tenant that is
+ * `dedicated` now, nor a worker of one tenant another's. The claim is one transaction: the job gets the lease, the next
  * attempt and a fencing token if nobody else holds it; the key must not be revoked and the tenant must be
  * allowed to work; a capped tenant's slot and the workspace are taken. A job whose lease ran out is taken from
  * its dead worker, which counts as a failure of the platform.
  */
-export async function claimJob(
-  store: Store,
-  request: { tenantId: string; jobId: string; workerId: string; leaseSeconds: number },
-): Promise<Claim> {
-  const { tenantId, jobId } = request;
+export async function claimJob(store: Store, request: ClaimRequest): Promise<Claim> {
+  const { tenantId, jobId, onlyTenant } = request;
+  if (onlyTenant !== undefined && onlyTenant !== tenantId) return { kind: 'unknown' };
   for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
     const [job, tenantItem] = await Promise.all([
       getJob(store, tenantId, jobId),
@@ -66,6 +77,8 @@ export async function claimJob(
       if (ended !== undefined) return ended;
       continue;
     }
+    const { isolation } = tenant;
+    if ((isolation === 'dedicated') !== (onlyTenant !== undefined)) return { kind: 'misdirected', isolation };
 
     const cap = effectiveLimits(tenant.plan, tenant.limits).concurrent_jobs;
     const claim = newClaim(store, job, request, cap !== null);

@@ -29,6 +29,16 @@ export async function parkJob(
   return waitsFor === 'slot' ? slotsFull(store, tenant) : workspaceTaken(store, job);
 }
 
+/**
+ * Parks a pending job that a claim would park: for whoever would start something only for that claim. False when
+ * the job may be claimed, as far as anyone can tell before.
+ */
+export async function parkIfBlocked(store: Store, job: JobRecord, tenant: TenantRecord): Promise<boolean> {
+  if (job.status !== 'pending') return false;
+  if (await slotsFull(store, tenant)) return parkJob(store, job, 'slot', tenant);
+  return (await workspaceTaken(store, job)) && parkJob(store, job, 'workspace', tenant);
+}
+
 async function slotsFull(store: Store, tenant: TenantRecord): Promise<boolean> {
   const item = await getItem(store, 'tenants', slotsKey(tenant.id));
   const running: unknown = item === undefined ? 0 : unmarshall(item)['running'];

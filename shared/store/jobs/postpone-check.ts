@@ -28,3 +28,12 @@ export async function postponeCheck(
   });
   return item && fromItem(JobRecord, item);
 }
+
+/** Gives whatever was started for a job so many seconds from now before anybody looks. Nothing when it changed. */
+export async function allowTime(store: Store, job: JobRecord, seconds: number): Promise<void> {
+  await updateItem(store, 'jobs', jobKey(job.tenant_id, job.job_id), {
+    set: { next_check_at: store.clock.now() + seconds * 1000 },
+    condition: '#status = :status AND #attempt = :attempt',
+    values: { status: job.status, attempt: job.attempt },
+  });
+}

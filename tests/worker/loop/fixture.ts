@@ -75,8 +75,10 @@ export const HOOK_MS = 3 * PATIENCE_MS;
 export const API_ENV = { OUTPOST_AGENTS: 'sh,keyed', OUTPOST_RESEND_SECONDS: '5' };
 export const FUNCTIONS_ENV = { OUTPOST_SWEEP_SECONDS: '1', OUTPOST_RESEND_SECONDS: '3' };
 
-export const startWorld = async (parts: { functions?: boolean } = {}): Promise<World> => {
-  const local = await startLocalAws({ withOutpost: true, faults: true });
+export const startWorld = async (
+  parts: { functions?: boolean; awsEnv?: Record<string, string> } = {},
+): Promise<World> => {
+  const local = await startLocalAws({ withOutpost: true, faults: true, env: parts.awsEnv ?? {} });
   const aws = awsOf(local);
   const api = await startApi(local, API_ENV);
   const functions = parts.functions === true ? await startFunctions(local, FUNCTIONS_ENV) : null;
