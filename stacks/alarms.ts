@@ -69,6 +69,27 @@ export function alarmSpecs(names: Names, functions: readonly FunctionName[]): Al
       periods: 2,
     },
     {
+      name: 'dedicated-refused',
+      about: 'The task of a dedicated tenant could not be started: it may be missing from dedicatedTenants',
+      metrics: [own(names, 'DedicatedStartsRefused', 'Sum')],
+      above: 0,
+      periods: 1,
+    },
+    {
+      name: 'dedicated-late',
+      about: 'Jobs of dedicated tenants wait for the start of their task',
+      metrics: [queue(names, 'dedicated', 'ApproximateAgeOfOldestMessage')],
+      above: OLDEST_MESSAGE_SECONDS,
+      periods: 2,
+    },
+    {
+      name: 'rotation-due',
+      about: 'A provider key is overdue for rotation, and its tenant has staged no new one',
+      metrics: [own(names, 'RotationsDue', 'Sum')],
+      above: 0,
+      periods: 1,
+    },
+    {
       name: 'dead-letters',
       about: 'Ten jobs or more were given up',
       metrics: [

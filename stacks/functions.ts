@@ -1,3 +1,4 @@
+import type { QueueId } from '../shared/queues.ts';
 import type { Needs } from './constructs/link.ts';
 
 /**
@@ -13,7 +14,7 @@ export type FunctionSpec = {
   readonly trigger:
     | { readonly kind: 'gateway' | 'url' | 'access-log' | 'rotation' }
     | { readonly kind: 'schedule'; readonly expression: string }
-    | { readonly kind: 'queue'; readonly queue: 'audit' | 'dead'; readonly batch: number };
+    | { readonly kind: 'queue'; readonly queue: QueueId; readonly batch: number };
   /** An upper bound where more at once would be a fault, not load. */
   readonly concurrency?: number;
 };
@@ -122,6 +123,20 @@ export const FUNCTIONS = {
     trigger: { kind: 'schedule', expression: 'rate(5 minutes)' },
     concurrency: 1,
   },
+  'start-dedicated': {
+    about: 'Starts a task for each job of a dedicated tenant',
+    needs: {
+      platformSecrets: PEPPER,
+      tables: { tenants: ['GetItem'], jobs: ['GetItem', 'UpdateItem'] },
+      sends: ['high', 'normal', 'low'],
+      isFedBy: 'dedicated',
+      startsDedicatedTasks: true,
+    },
+    memory: 512,
+    timeoutSeconds: 60,
+    // One task a call: a refused one brings back no other.
+    trigger: { kind: 'queue', queue: 'dedicated', batch: 1 },
+  },
   sweeper: {
     about: 'Sends forgotten work again and wakes the workers',
     needs: {
@@ -184,17 +199,25 @@ export const FUNCTIONS = {
 export type FunctionName = keyof typeof FUNCTIONS;
 export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 
-/** What a worker calls. */
+/** What a worker of the pool calls. */
 export const WORKER_NEEDS: Needs = {
   tables: {
     tenants: ['ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'],
     jobs: ['GetItem', 'Query:parked', 'UpdateItem'],
     audit: ['PutItem'],
   },
-  sends: ['high', 'normal', 'low', 'dead'],
+  sends: ['high', 'normal', 'low', 'dedicated', 'dead'],
   receives: ['high', 'normal', 'low'],
   holdsMessages: true,
   output: ['AbortMultipartUpload', 'GetObject', 'ListBucket', 'PutObject'],
   tenantSecrets: ['GetSecretValue'],
   protectsTask: true,
+};
+
+/** What the worker of a dedicated tenant calls: it is told of its job, and no service scales it in. */
+export const DEDICATED_NEEDS: Needs = {
+  tables: WORKER_NEEDS.tables ?? {},
+  sends: ['high', 'normal', 'low', 'dead'],
+  output: WORKER_NEEDS.output ?? [],
+  tenantSecrets: WORKER_NEEDS.tenantSecrets ?? [],
 };

@@ -23,6 +23,11 @@ export type Names = {
   cluster: string;
   workerService: string;
   workerServiceArn: string;
+  clusterArn: string;
+  /** The task definitions of a tenant with tasks of its own, whatever their revision. */
+  dedicatedFamily(tenantId: string): string;
+  dedicatedFamilyArn(tenantId: string): string;
+  roleArn(name: string): string;
   /** Where platform secrets and settings lie. */
   platformSecretArn(name: string): string;
   /** The provider keys of one tenant, or of all. */
@@ -51,6 +56,10 @@ export function namesOf({ environment, accountId, region }: Settings): Names {
     cluster,
     workerService: own('worker'),
     workerServiceArn: arn('ecs', `service/${cluster}/${own('worker')}`),
+    clusterArn: arn('ecs', `cluster/${cluster}`),
+    dedicatedFamily: (tenantId) => `${own('dedicated')}-${tenantId}`,
+    dedicatedFamilyArn: (tenantId) => arn('ecs', `task-definition/${own('dedicated')}-${tenantId}:*`),
+    roleArn: (name) => `arn:aws:iam::${accountId}:role/${name}`,
     // Secrets Manager adds a dash and six characters to each name.
     platformSecretArn: (name) => arn('secretsmanager', `secret:/outpost/${environment}/${name}-??????`),
     tenantSecretsArn: (tenant) =>

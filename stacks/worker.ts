@@ -8,7 +8,7 @@ import { EcsService } from '@cdktf/provider-aws/lib/ecs-service';
 import type { IamRole } from '@cdktf/provider-aws/lib/iam-role';
 import { type App, TerraformOutput, type TerraformStack } from 'cdktf';
 import { dedicatedTask } from './constructs/dedicated-task.ts';
-import { link } from './constructs/link.ts';
+import { executionRole, link } from './constructs/link.ts';
 import { mountStatement } from './constructs/mount.ts';
 import { type Network, network } from './constructs/network.ts';
 import { outpostStack } from './constructs/outpost-stack.ts';
@@ -32,7 +32,7 @@ export function workerStack(app: App, deployment: Deployment): TerraformStack {
     name: `/outpost/${settings.environment}/worker`,
     retentionInDays: settings.logRetentionDays,
   });
-  const execution = executionRole(stack, deployment, repository, logs);
+  const execution = taskStarter(stack, deployment, repository, logs);
   const { env, statements } = link(deployment, WORKER_NEEDS);
   const pooled = role(stack, 'worker', {
     name: names.own('worker'),
@@ -89,14 +89,14 @@ function imageRepository(stack: TerraformStack, { names, settings, keyArn }: Dep
 }
 
 /** What ECS itself needs to start a task: the image and the log stream. The worker never has this role. */
-function executionRole(
+function taskStarter(
   stack: TerraformStack,
   { names, settings }: Deployment,
   repository: EcrRepository,
   logs: CloudwatchLogGroup,
 ): IamRole {
   return role(stack, 'worker-execution', {
-    name: names.own('worker-execution'),
+    name: executionRole(names),
     service: 'ecs-tasks.amazonaws.com',
     account: settings.accountId,
     statements: [

@@ -1,7 +1,7 @@
 import { EfsAccessPoint } from '@cdktf/provider-aws/lib/efs-access-point';
 import type { Construct } from 'constructs';
 import type { Deployment } from '../deployment.ts';
-import { WORKER_NEEDS } from '../functions.ts';
+import { DEDICATED_NEEDS } from '../functions.ts';
 import type { Settings } from '../settings.ts';
 import { dedicatedRole, link } from './link.ts';
 import { mountStatement } from './mount.ts';
@@ -12,8 +12,8 @@ type Common = Omit<WorkerTask, 'family' | 'accessPoint' | 'taskRoleArn'>;
 
 /**
  * What a tenant of its own has: a folder that its access point makes the root, under its uid whoever asks; a role
- * that can mount nothing else and read no other tenant's keys or output; and a task definition of its own, which
- * the API starts with RunTask.
+ * that can mount nothing else and read no other tenant's keys or output; and a task definition of its own, whose
+ * worker serves this tenant alone. The function start-dedicated starts it for one job at a time.
  */
 export function dedicatedTask(
   scope: Construct,
@@ -31,7 +31,11 @@ export function dedicatedTask(
       creationInfo: { ownerUid: uid, ownerGid: uid, permissions: '0700' },
     },
   });
-  const { env, statements } = link(deployment, { ...WORKER_NEEDS, tenant: id });
+  const { env, statements } = link(deployment, {
+    ...DEDICATED_NEEDS,
+    tenant: id,
+    env: { OUTPOST_ONLY_TENANT: id },
+  });
   const own = role(scope, `dedicated-${id}`, {
     name: dedicatedRole(settings.environment, id),
     service: 'ecs-tasks.amazonaws.com',
@@ -43,7 +47,7 @@ export function dedicatedTask(
   });
   workerTask(scope, `dedicated-${id}-task`, deployment, {
     ...common,
-    family: `${names.own('dedicated')}-${id}`,
+    family: names.dedicatedFamily(id),
     accessPoint,
     taskRoleArn: own.arn,
     env,

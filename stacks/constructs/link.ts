@@ -2,6 +2,7 @@ import type { VariableName } from '../../shared/env.ts';
 import { QUEUES, type QueueId } from '../../shared/queues.ts';
 import { TABLES, type TableId } from '../../shared/tables.ts';
 import type { Deployment } from '../deployment.ts';
+import type { Names } from '../names.ts';
 import type { Settings } from '../settings.ts';
 import type { Statement } from './policy.ts';
 
@@ -46,6 +47,8 @@ export type Needs = {
   readonly tenantSecrets?: readonly SecretAction[];
   /** Looks at the worker service and raises it from zero. */
   readonly wakesWorkers?: true;
+  /** Starts the tasks of dedicated tenants, where the worker service says. */
+  readonly startsDedicatedTasks?: true;
   /** Holds its own ECS task while it works. */
   readonly protectsTask?: true;
   /** Has Secrets Manager rotate provider keys, which takes the right to invoke the function that does. */
@@ -210,28 +213,51 @@ function secretStatements({ names, settings }: Deployment, needs: Needs): Statem
   ];
 }
 
-function taskStatements({ names, settings }: Deployment, needs: Needs): Statement[] {
-  const inCluster = {
-    ArnEquals: {
-      'ecs:cluster': `arn:aws:ecs:${settings.region}:${settings.accountId}:cluster/${names.cluster}`,
-    },
-  };
-  const ecs = (resource: string): string =>
-    `arn:aws:ecs:${settings.region}:${settings.accountId}:${resource}`;
+function taskStatements(deployment: Deployment, needs: Needs): Statement[] {
+  const { names, settings } = deployment;
   return [
     ...(needs.wakesWorkers === true
       ? [allow(['ecs:DescribeServices', 'ecs:UpdateService'], [names.workerServiceArn])]
       : []),
+    ...(needs.startsDedicatedTasks === true ? dedicatedStatements(deployment) : []),
     ...(needs.protectsTask === true
       ? [
           {
-            ...allow(['ecs:UpdateTaskProtection'], [ecs(`task/${names.cluster}/*`)]),
-            Condition: inCluster,
+            ...allow(
+              ['ecs:UpdateTaskProtection'],
+              [`arn:aws:ecs:${settings.region}:${settings.accountId}:task/${names.cluster}/*`],
+            ),
+            Condition: { ArnEquals: { 'ecs:cluster': names.clusterArn } },
           },
         ]
       : []),
   ];
 }
+
+/** RunTask takes the right to hand the roles of its task to ECS: these and to nobody else. */
+function dedicatedStatements({ names, settings }: Deployment): Statement[] {
+  const { dedicatedTenants, environment } = settings;
+  const describe = allow(['ecs:DescribeServices'], [names.workerServiceArn]);
+  if (dedicatedTenants.length === 0) return [describe];
+  const roles = dedicatedTenants.map(({ id }) => names.roleArn(dedicatedRole(environment, id)));
+  return [
+    describe,
+    {
+      ...allow(
+        ['ecs:RunTask'],
+        dedicatedTenants.map(({ id }) => names.dedicatedFamilyArn(id)),
+      ),
+      Condition: { ArnEquals: { 'ecs:cluster': names.clusterArn } },
+    },
+    {
+      ...allow(['iam:PassRole'], [...roles, names.roleArn(executionRole(names))]),
+      Condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    },
+  ];
+}
+
+/** The role with which ECS starts every worker's task. */
+export const executionRole = (names: Names): string => names.own('worker-execution');
 
 /** A role's name has at most 64 characters, so only the first part of the tenant's id is in it. */
 export const dedicatedRole = (environment: string, tenantId: string): string =>

@@ -35,10 +35,12 @@ const DRIVEN = [
   'access-log',
   'audit-export',
   'dead-letters',
+  'start-dedicated',
   'sweeper',
   'usage-reporter',
   'rotation',
   'worker',
+  `dedicated-${TENANT}`,
 ] as const;
 
 /** What AWS itself does under a role, or asks of it for a call that local AWS does not question. */
@@ -46,13 +48,20 @@ const UNSEEN: readonly (readonly [what: RegExp, why: string])[] = [
   [/^(logs|xray):/, 'Lambda and the log driver write logs and traces'],
   [/^kms:/, 'DynamoDB and S3 use the key in the caller’s name'],
   [/^elasticfilesystem:/, 'the task mounts its workspaces'],
+  [/^iam:PassRole .*:role\/outpost-(dedicated|worker-execution)-/, 'asked of whoever calls RunTask'],
   [/^ecs:(Describe|Update)Service/, 'workers are raised from zero: api/runtime/ecs.ts'],
   [/^ecs:UpdateTaskProtection/, 'the ECS agent protects the task in its name: worker/task-protection.ts'],
   [/^lambda:InvokeFunction .*outpost-rotation/, 'asked of whoever calls RotateSecret'],
   [/^sns:Publish .*outpost-quota-alerts-/, 'local AWS has no topics: api/billing/deps.ts'],
   [/^secretsmanager:TagResource/, 'asked of a CreateSecret with tags'],
-  [/^sqs:(Receive|Delete)Message .*outpost-audit-/, 'Lambda polls the queue in the function’s name'],
-  [/^sqs:GetQueueAttributes .*outpost-audit-/, 'Lambda polls the queue in the function’s name'],
+  [
+    /^sqs:(Receive|Delete)Message .*outpost-(audit|jobs-dedicated)-/,
+    'Lambda polls the queue in the function’s name',
+  ],
+  [
+    /^sqs:GetQueueAttributes .*outpost-(audit|jobs-dedicated)-/,
+    'Lambda polls the queue in the function’s name',
+  ],
   [/^s3:AbortMultipartUpload .*outpost-output/, 'an upload that fails: worker/output/upload-raw.ts'],
   [/^dynamodb:PutItem .*outpost-audit-/, 'a refusal whose queue fails: api/audit-trail.ts'],
 ];
@@ -105,17 +114,57 @@ describe('roles that were not driven', () => {
 
   test('are these', () => {
     const all = resources(stacks, 'aws_iam_role_policy').map(({ id }) => id.replace(/-policy$/, ''));
-    expect(new Set(all)).toEqual(
-      new Set([...DRIVEN, 'stream', 'scheduler', 'worker-execution', `dedicated-${TENANT}`]),
-    );
+    expect(new Set(all)).toEqual(new Set([...DRIVEN, 'stream', 'scheduler', 'worker-execution']));
   });
 
   test('stream is the API', () => expect(statementsOf('stream')).toEqual(statementsOf('api')));
 
-  test('a dedicated tenant’s worker may do no more than the pool’s', () => {
+  test('a dedicated tenant’s worker may do no more than the pool’s, and for its own tenant only', async () => {
+    const own = `dedicated-${TENANT}`;
     const pool = grantsOf(stacks, 'worker').map(({ action }) => action);
-    const own = grantsOf(stacks, `dedicated-${TENANT}`).map(({ action }) => action);
-    expect(own.filter((action) => !pool.includes(action))).toEqual([]);
+    const more = grantsOf(stacks, own).filter(({ action }) => !pool.includes(action));
+    expect(more).toEqual([]);
+    const output = `arn:aws:s3:::outpost-output-prod-${ACCOUNT}`;
+    const others = [
+      { action: 's3:ListBucket', resource: output, context: { 's3:prefix': 'other/x' } },
+      { action: 's3:ListBucket', resource: output },
+      { action: 's3:GetObject', resource: `${output}/other/x` },
+      {
+        action: 'secretsmanager:GetSecretValue',
+        resource: ARN('secretsmanager', 'secret:/outpost/tenants/other/api_keys/openai-a1B2c3'),
+      },
+      { action: 'sqs:ReceiveMessage', resource: ARN('sqs', 'outpost-jobs-prod') },
+    ];
+    expect(
+      await allowed(
+        stacks,
+        others.map((each) => ({ role: own, ...each })),
+      ),
+    ).toEqual([]);
+  });
+
+  test('tasks are started in the cluster alone, and their roles handed to ECS alone', async () => {
+    const task = {
+      role: 'start-dedicated',
+      action: 'ecs:RunTask',
+      resource: ARN('ecs', `task-definition/outpost-dedicated-prod-${TENANT}:7`),
+    };
+    const pass = {
+      role: 'start-dedicated',
+      action: 'iam:PassRole',
+      resource: `arn:aws:iam::${ACCOUNT}:role/outpost-worker-execution-prod`,
+    };
+    const right = [
+      { ...task, context: { 'ecs:cluster': ARN('ecs', 'cluster/outpost-prod') } },
+      { ...pass, context: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    ];
+    expect(await allowed(stacks, right)).toEqual(right);
+    const wrong = [
+      { ...task, context: { 'ecs:cluster': ARN('ecs', 'cluster/another') } },
+      { ...pass, context: { 'iam:PassedToService': 'ec2.amazonaws.com' } },
+      pass,
+    ];
+    expect(await allowed(stacks, wrong)).toEqual([]);
   });
 
   test('the scheduler invokes what has a schedule', () => {
@@ -163,6 +212,8 @@ describe('what nobody needs is denied', () => {
     ['kms:ScheduleKeyDeletion', KEY],
     ['kms:Decrypt', KEY],
     ['ecs:RegisterTaskDefinition', '*'],
+    ['ecs:RunTask', ARN('ecs', 'task-definition/outpost-worker-prod:1')],
+    ['iam:PassRole', `arn:aws:iam::${ACCOUNT}:role/outpost-worker-prod`],
   ];
 
   test('to any role', async () => {

@@ -71,6 +71,44 @@ const POLICY_FAULTS: readonly (readonly [string, (stacks: Stacks) => void])[] = 
       ),
   ],
   [
+    'a right to hand on any role',
+    (stacks) =>
+      rewrite(resourceOf(stacks, 'aws_iam_role_policy', 'start-dedicated-policy'), 'policy', (policy) =>
+        policy.replace(/role\/outpost-worker-execution-prod/, 'role/outpost-worker-prod'),
+      ),
+  ],
+  [
+    'roles handed to whoever asks',
+    (stacks) =>
+      rewrite(resourceOf(stacks, 'aws_iam_role_policy', 'start-dedicated-policy'), 'policy', (policy) =>
+        policy.replace('"ecs-tasks.amazonaws.com"', '"ec2.amazonaws.com"'),
+      ),
+  ],
+  [
+    'another function that hands on roles',
+    (stacks) => {
+      const { policy } = resourceOf(stacks, 'aws_iam_role_policy', 'start-dedicated-policy');
+      resourceOf(stacks, 'aws_iam_role_policy', 'sweeper-policy')['policy'] = policy;
+    },
+  ],
+  [
+    'a right to start the pool’s tasks',
+    (stacks) =>
+      rewrite(resourceOf(stacks, 'aws_iam_role_policy', 'start-dedicated-policy'), 'policy', (policy) =>
+        policy.replace(
+          /task-definition\/outpost-dedicated-prod-[^:]*/,
+          'task-definition/outpost-worker-prod',
+        ),
+      ),
+  ],
+  [
+    'tasks in any cluster',
+    (stacks) =>
+      rewrite(resourceOf(stacks, 'aws_iam_role_policy', 'start-dedicated-policy'), 'policy', (policy) =>
+        policy.replace('"ecs:cluster"', '"aws:SourceArn"'),
+      ),
+  ],
+  [
     'a public bucket',
     (stacks) => {
       resourceOf(stacks, 'aws_s3_bucket_public_access_block', 'output-access')['restrict_public_buckets'] =

@@ -50,6 +50,20 @@ const timeoutOf = (stacks: Stacks, reference: unknown): number => {
   );
 };
 
+const DEDICATED_FAMILY = /:task-definition\/outpost-dedicated-[a-z]+-[0-9a-f-]{36}:\*$/;
+
+/** RunTask takes iam:PassRole for the two roles of its task definition. */
+const handsOnTaskRoles = ({
+  Action,
+  Resource,
+  Condition,
+}: ReturnType<typeof statements>[number]['statement']) =>
+  asList(Action).join() === 'iam:PassRole' &&
+  has(Condition, 'StringEquals', 'iam:PassedToService') === 'ecs-tasks.amazonaws.com' &&
+  asList(Resource).every((arn) =>
+    /:role\/outpost-(dedicated-[0-9a-f-]{23}-|worker-execution-)[a-z]+$/.test(arn),
+  );
+
 export const RULES: readonly Rule[] = [
   {
     name: 'no action has a wildcard, but the key’s own administration',
@@ -69,10 +83,23 @@ export const RULES: readonly Rule[] = [
         .map(({ type, id }) => `${type}.${id}`),
   },
   {
-    name: 'no role may make, change or hand on IAM',
+    name: 'no role may make, change or hand on IAM, but one function the roles of dedicated tasks to ECS',
     broken: (stacks) =>
       statements(stacks)
         .filter(({ statement }) => asList(statement.Action).some((action) => action.startsWith('iam:')))
+        .filter(({ id, statement }) => !(id === 'start-dedicated-policy' && handsOnTaskRoles(statement)))
+        .map(({ type, id }) => `${type}.${id}`),
+  },
+  {
+    name: 'no task is started but those of dedicated tenants, in the cluster',
+    broken: (stacks) =>
+      statements(stacks)
+        .filter(({ statement }) => asList(statement.Action).includes('ecs:RunTask'))
+        .filter(
+          ({ statement }) =>
+            !asList(statement.Resource).every((arn) => DEDICATED_FAMILY.test(arn)) ||
+            !/:cluster\/outpost-[a-z]+$/.test(String(has(statement.Condition, 'ArnEquals', 'ecs:cluster'))),
+        )
         .map(({ type, id }) => `${type}.${id}`),
   },
   {

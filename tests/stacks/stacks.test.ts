@@ -229,6 +229,32 @@ describe('worker', () => {
     expect(tenantData.filter((arn) => !arn.includes(TENANT) && arn.includes('/'))).toEqual([]);
     expect(JSON.stringify(own)).not.toContain('ClientRootAccess');
   });
+
+  test('its task names the tenant, so that whoever starts it cannot have it serve another', () => {
+    const task = resourceOf(prod, 'aws_ecs_task_definition', `dedicated-${TENANT}-task`);
+    expect(task['family']).toBe(`outpost-dedicated-prod-${TENANT}`);
+    const [container] = JSON.parse(String(task['container_definitions']));
+    expect(container.name).toBe('worker');
+    expect(container.environment).toContainEqual({ name: 'OUTPOST_ONLY_TENANT', value: TENANT });
+    const [pooled] = JSON.parse(
+      String(resourceOf(prod, 'aws_ecs_task_definition', 'worker-task')['container_definitions']),
+    );
+    expect(JSON.stringify(pooled.environment)).not.toContain('OUTPOST_ONLY_TENANT');
+  });
+
+  test('its queue feeds the function that starts its tasks, one message a call', () => {
+    expect(resourceOf(prod, 'aws_lambda_event_source_mapping', 'start-dedicated-source')).toMatchObject({
+      event_source_arn: expect.stringMatching(/:outpost-jobs-dedicated-prod$/),
+      batch_size: 1,
+    });
+    expect(
+      JSON.parse(String(resourceOf(prod, 'aws_sqs_queue', 'dedicated')['redrive_policy'])),
+    ).toMatchObject({ deadLetterTargetArn: expect.stringMatching(/:outpost-jobs-dlq-prod$/) });
+  });
+
+  test('nothing may hand on a role where there is no dedicated tenant', () => {
+    expect(JSON.stringify(statements(dev))).not.toContain('iam:PassRole');
+  });
 });
 
 describe('state', () => {

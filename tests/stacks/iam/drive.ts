@@ -9,9 +9,13 @@ import { awsOf, createTestTenant, TEST_PEPPER } from '../../harness/outpost.ts';
 import { addJob } from '../../store/fixture.ts';
 import { callEveryRoute } from './drive-api.ts';
 import { driveBilling } from './drive-billing.ts';
+import { DEDICATED, driveDedicatedWorker, driveStarter } from './drive-dedicated.ts';
 import * as functions from './drive-functions.ts';
 import { driveWorker } from './drive-worker.ts';
 import { apiThroughEvents, createRecorder, functionEnv } from './recorder.ts';
+
+/** Where tasks are asked for; nobody runs them. */
+const TASKS = '/tasks';
 
 /** Runs every function and a worker through what they do, and answers with what each role called. */
 export async function driveEverything(): Promise<(role: string) => readonly RecordedCall[]> {
@@ -21,14 +25,17 @@ export async function driveEverything(): Promise<(role: string) => readonly Reco
     hostname: '127.0.0.1',
     port: 0,
     fetch: async (request) => {
-      asked.push(await request.json());
+      if (new URL(request.url).pathname !== TASKS) asked.push(await request.json());
       return Response.json({});
     },
   });
   const local = await startLocalAws({
     withOutpost: true,
     faults: true,
-    env: { OUTPOST_LOCAL_FUNCTIONS_URL: `http://127.0.0.1:${rotations.port}` },
+    env: {
+      OUTPOST_LOCAL_FUNCTIONS_URL: `http://127.0.0.1:${rotations.port}`,
+      OUTPOST_LOCAL_TASKS_URL: `http://127.0.0.1:${rotations.port}${TASKS}`,
+    },
   });
   try {
     const aws = awsOf(local);
@@ -61,8 +68,10 @@ export async function driveEverything(): Promise<(role: string) => readonly Reco
       await transact(aws.store, deleteTenantWrites(tenant, { ...after, active_keys: [] }));
     });
     await driveBilling(local, recorder);
+    await driveStarter(aws, recorder, env);
     const worker = await driveWorker();
-    return (role) => [...recorder.callsOf(role), ...worker.callsOf(role)];
+    const own = await driveDedicatedWorker();
+    return (role) => (role === DEDICATED ? own : [...recorder.callsOf(role), ...worker.callsOf(role)]);
   } finally {
     await local.stop();
     await rotations.stop(true);
