@@ -3,7 +3,12 @@ import type { SettingsError } from '../../stacks/settings.ts';
 import type { Finding } from './checks.ts';
 
 /** What commands and tests read besides the processes' own variables. */
-const OTHERS = ['OUTPOST_ACCOUNT_ID', 'OUTPOST_SETTINGS', 'OUTPOST_LOCAL_FUNCTIONS_URL'];
+const OTHERS = [
+  'OUTPOST_ACCOUNT_ID',
+  'OUTPOST_SETTINGS',
+  'OUTPOST_LOCAL_FUNCTIONS_URL',
+  'OUTPOST_LOCAL_TASKS_URL',
+];
 
 /**
  * Variables that begin with OUTPOST_ and that nobody reads: a misspelt name is a setting that silently does not
