@@ -1,10 +1,10 @@
 import { bucketName } from '../shared/buckets.ts';
 import { type Aws, AWS_OPTIONAL_VARIABLES, AWS_VARIABLES, createAws } from '../shared/deps.ts';
-import { type Env, readEnv, type VariableName } from '../shared/env.ts';
+import { type Env, EnvError, readEnv, type VariableName } from '../shared/env.ts';
 import { createLog, type Log } from '../shared/log.ts';
 import { createProviderKeys, type ProviderKeys } from '../shared/secrets/provider-keys.ts';
 import { readSecret } from '../shared/secrets/read-secret.ts';
-import { platformSecret } from '../shared/secrets/secrets.ts';
+import { platformSecret, type Secrets } from '../shared/secrets/secrets.ts';
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts';
 import { BILLING_VARIABLES, createAlertTopic, loadBilling } from './billing/deps.ts';
 import type { SendAlert } from './billing/raise-alerts.ts';
@@ -69,28 +69,23 @@ export type ApiEnv = Env<(typeof VARIABLES)[number], (typeof OPTIONAL_VARIABLES)
 export const readApiEnv = (source: Readonly<Record<string, string | undefined>>): ApiEnv =>
   readEnv(source, VARIABLES, OPTIONAL_VARIABLES);
 
-/** A start without its platform secrets: what is missing, and how to make it. */
-export class MissingPlatformSecret extends Error {
-  override readonly name = 'MissingPlatformSecret';
-}
-
 /**
- * Builds the API's dependencies; `billing` for those that bill. Throws MissingPlatformSecret when the pepper is
- * nowhere to be found, EnvError when billing is on and incomplete.
+ * Builds the API's dependencies; `billing` for those that bill. Throws EnvError with every platform secret
+ * that is nowhere to be found and, where Stripe bills, everything else that billing lacks.
  */
 export async function createApiDeps(
   env: ApiEnv,
   options: { write: (line: string) => void; streaming: boolean; billing?: true },
 ): Promise<ApiDeps> {
   const aws = createAws(env);
-  const pepperName = platformSecret(env.OUTPOST_ENV, 'pepper');
-  const pepper = env.OUTPOST_PEPPER ?? (await readSecret(aws.secrets, pepperName));
-  if (pepper === undefined) {
-    throw new MissingPlatformSecret(
-      `OUTPOST_PEPPER is not set and the secret ${pepperName} does not exist. Run \`bun run bootstrap\`.`,
-    );
-  }
   const billed = options.billing === true && env.OUTPOST_BILLING === 'stripe';
+  const [pepper, billing] = await Promise.all([
+    orProblems(readPepper(env, aws.secrets)),
+    billed ? orProblems(loadBilling(env, aws.secrets)) : undefined,
+  ]);
+  if (pepper instanceof EnvError || billing instanceof EnvError) {
+    throw new EnvError([pepper, billing].flatMap((part) => (part instanceof EnvError ? part.problems : [])));
+  }
   const settings: ApiSettings = {
     environment: env.OUTPOST_ENV,
     pepper,
@@ -118,6 +113,26 @@ export async function createApiDeps(
       env.OUTPOST_ALERT_TOPIC_ARN === undefined
         ? undefined
         : createAlertTopic(env.OUTPOST_ALERT_TOPIC_ARN, env),
-    billing: billed ? await loadBilling(env, aws.secrets) : undefined,
+    billing,
   };
+}
+
+/** The environment's, or the one that `bun run bootstrap` has made. */
+async function readPepper(env: ApiEnv, secrets: Secrets): Promise<string> {
+  const name = platformSecret(env.OUTPOST_ENV, 'pepper');
+  const pepper = env.OUTPOST_PEPPER ?? (await readSecret(secrets, name));
+  if (pepper !== undefined) return pepper;
+  throw new EnvError([
+    `OUTPOST_PEPPER is not set and the secret ${name} does not exist. Run \`bun run bootstrap\`.`,
+  ]);
+}
+
+/** A part of the start, or what it lacks: a start that fails tells all of it at once. */
+async function orProblems<T>(part: Promise<T>): Promise<T | EnvError> {
+  try {
+    return await part;
+  } catch (error) {
+    if (error instanceof EnvError) return error;
+    throw error;
+  }
 }

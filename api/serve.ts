@@ -2,7 +2,7 @@ import process from 'node:process';
 import { EnvError, readEnv } from '../shared/env.ts';
 import { armFromEnv } from '../shared/failpoint-text.ts';
 import { createApp } from './app.ts';
-import { createApiDeps, MissingPlatformSecret, readApiEnv } from './deps.ts';
+import { createApiDeps, readApiEnv } from './deps.ts';
 import { BODY_MAX_BYTES } from './http/read-request.ts';
 
 /**
@@ -84,7 +84,7 @@ const after = (milliseconds: number): Promise<void> =>
 try {
   await serve();
 } catch (error) {
-  if (!(error instanceof EnvError) && !(error instanceof MissingPlatformSecret)) throw error;
+  if (!(error instanceof EnvError)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }

@@ -7,7 +7,7 @@ import { pause } from '../../shared/pause.ts';
 import type { QueueId } from '../../shared/queues.ts';
 import { reconcile } from '../billing/reconcile.ts';
 import { runBilling } from '../billing/run-billing.ts';
-import { type ApiDeps, createApiDeps, MissingPlatformSecret, readApiEnv } from '../deps.ts';
+import { type ApiDeps, createApiDeps, readApiEnv } from '../deps.ts';
 import { judgeDeadLetter } from '../operations/judge-dead-letter.ts';
 import { startDedicated } from '../operations/start-dedicated.ts';
 import { rotateSecretStep } from '../operations/rotate-secret-step.ts';
@@ -144,7 +144,7 @@ async function consume(
 try {
   await serve();
 } catch (error) {
-  if (!(error instanceof EnvError) && !(error instanceof MissingPlatformSecret)) throw error;
+  if (!(error instanceof EnvError)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }
