@@ -17,8 +17,7 @@ export function dockerfileFaults(folder: string, platforms: readonly string[]): 
     const report = (fault: string): void => void faults.push(`Dockerfile:${line}: ${fault}`);
     if (name === 'FROM') {
       const [image = '', as, stage] = text.split(/\s+/);
-      // A variable without a value must be given, with a digest: the build's first RUN sees to that.
-      if (!stages.has(image) && !/@sha256:|^\$\{\w+_IMAGE\}$/.test(image)) report(`${image} has no digest`);
+      for (const fault of imageFaults(image, stages, instructions)) report(fault);
       if (as?.toUpperCase() === 'AS' && stage !== undefined) stages.add(stage);
       pinsApt = false;
     }
@@ -31,6 +30,25 @@ export function dockerfileFaults(folder: string, platforms: readonly string[]): 
     }
   }
   return faults;
+}
+
+/** A variable must come with a digest: its default has one, or a RUN of the build insists on it. */
+function imageFaults(
+  image: string,
+  stages: ReadonlySet<string>,
+  instructions: readonly Instruction[],
+): string[] {
+  if (stages.has(image) || image.includes('@sha256:')) return [];
+  const [, variable] = /^\$\{(\w+)\}$/.exec(image) ?? [];
+  if (variable === undefined) return [`${image} has no digest`];
+  const defaults = instructions.filter(
+    ({ name, text }) => name === 'ARG' && text.startsWith(`${variable}=`) && !text.includes('@sha256:'),
+  );
+  if (defaults.length > 0) return [`the default of ${variable} has no digest`];
+  const insists = instructions.some(
+    ({ name, text }) => name === 'RUN' && text.startsWith(`case "\${${variable}}" in *@sha256:*) ;; *)`),
+  );
+  return insists ? [] : [`nothing insists that ${variable} has a digest`];
 }
 
 function parse(source: string): Instruction[] {
@@ -70,17 +88,30 @@ function missingSources(
     .map((source) => `the context has no ${source}`);
 }
 
-/** Commands that fetch, and what pins what they fetch. */
+/** Commands that fetch, what pins what they fetch (nothing, where it says none), and the fault without. */
+const FETCHES: readonly (readonly [command: RegExp, pin: RegExp | null, fault: string])[] = [
+  [/\b(curl|wget)\s/, /\bsha256sum\s+-c\b/, 'a download without a checksum'],
+  [/\bpip3?\s+install\b/, /--require-hashes/, 'pip without hashes'],
+  [
+    /\b(bun|npm|yarn|pnpm)\s+(install|add|i|ci)\b/,
+    /--frozen-lockfile|\bnpm\s+ci\b/,
+    'packages without a lockfile',
+  ],
+  [/\b(npx|bunx|uvx|bun\s+x|npm\s+exec|pnpm\s+dlx|pipx|uv\s+tool)\s/, null, 'a package without a lockfile'],
+  [/\b(apk\s+add|(dnf|yum|microdnf|zypper)\s+install)\b/, null, 'packages of no date'],
+  [/\b(go|gem|cargo|deno)\s+(install|get)\b/, null, 'a program without a lockfile'],
+  [/\bgit\s+clone\b/, null, 'a repository without a commit'],
+];
+
+/** Names of packages are no commands: `apt-get install curl git` fetches with neither. */
+const APT_INSTALL = /\bapt(-get)?\s+(-\S+\s+)*install\b[^&|;]*/g;
+
 function runFaults(text: string, pinsApt: boolean): string[] {
-  const faults: string[] = [];
-  const runs = (command: RegExp): boolean => command.test(text);
-  if (runs(/\bapt-get\s+install\b/) && !pinsApt) faults.push('apt-get without a snapshot of the archive');
-  if (runs(/(^|&&|[;|(])\s*(curl|wget)\s/) && !runs(/\bsha256sum\s+-c\b/))
-    faults.push('a download without a checksum');
-  if (runs(/\bpip3?\s+install\b/) && !runs(/--require-hashes/)) faults.push('pip without hashes');
-  if (runs(/\b(bun|npm|yarn|pnpm)\s+(install|add|i)\b/) && !runs(/--frozen-lockfile|\bnpm\s+ci\b/)) {
-    faults.push('packages without a lockfile');
-  }
-  if (runs(/\b(npx|bunx)\s/)) faults.push('a package without a lockfile');
-  return faults;
+  const rest = text.replaceAll(APT_INSTALL, '');
+  return [
+    ...(rest !== text && !pinsApt ? ['apt-get without a snapshot of the archive'] : []),
+    ...FETCHES.filter(([command, pin]) => command.test(rest) && pin?.test(rest) !== true).map(
+      ([, , fault]) => fault,
+    ),
+  ];
 }

@@ -6,6 +6,7 @@ import { dockerfileFaults } from '../../cli/build/dockerfile.ts';
 import { bundleFunction } from '../../cli/build/functions.ts';
 import { runTool } from '../../cli/run-tool.ts';
 import { installStackPackages } from '../../cli/stack-packages.ts';
+import { WORKER_RUNTIME_ENV } from '../../worker/runtime-env.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -95,6 +96,18 @@ describe('a Dockerfile', () => {
     ],
     ['pip without hashes', `${PINNED}RUN pip install aider\n`, 'without hashes'],
     ['packages without a lockfile', `${PINNED}RUN npm install codex\n`, 'without a lockfile'],
+    [
+      'a download within another command',
+      `${PINNED}RUN sh -c "$(curl -L https://example.com)"\n`,
+      'checksum',
+    ],
+    ['apt without a snapshot', `${PINNED}RUN apt -y install git\n`, 'without a snapshot'],
+    ['packages of another distribution', `${PINNED}RUN apk add git\n`, 'of no date'],
+    ['a package that is run', `${PINNED}RUN bun x cowsay\n`, 'without a lockfile'],
+    ['a program that is built', `${PINNED}RUN cargo install ripgrep\n`, 'without a lockfile'],
+    ['a clone', `${PINNED}RUN git clone https://example.com/x\n`, 'without a commit'],
+    ['a base of any digest', 'ARG X_IMAGE\nFROM ${X_IMAGE}\n', 'nothing insists'],
+    ['a base with a default', 'ARG X_IMAGE=debian:12\nFROM ${X_IMAGE}\n', 'has no digest'],
     ['an ADD', `${PINNED}ADD https://example.com/x /x\n`, 'ADD'],
   ])('with %s is refused', (_, source, fault) => expect(faultsOf(source).join()).toContain(fault));
 
@@ -103,14 +116,38 @@ describe('a Dockerfile', () => {
     expect(faultsOf(source)).toEqual([]);
   });
 
-  test('of the worker gives every stage its snapshot and its digest', () => {
-    const source = readFileSync('worker/Dockerfile', 'utf8');
+  const WORKER = readFileSync('worker/Dockerfile', 'utf8');
+  const faultsOfWorker = (source: string, without?: string): string[] => {
     const context = mkdtempSync(join(folder, 'worker-'));
     for (const path of ['bin/arm64/bun', 'bin/amd64/bun', 'install/x', 'worker/x']) {
+      if (without !== undefined && path.startsWith(without)) continue;
       mkdirSync(join(context, path, '..'), { recursive: true });
       writeFileSync(join(context, path), '');
     }
     writeFileSync(join(context, 'Dockerfile'), source);
-    expect(dockerfileFaults(context, ['amd64', 'arm64'])).toEqual([]);
+    return dockerfileFaults(context, ['amd64', 'arm64']);
+  };
+
+  test('of the worker gives every stage its snapshot and its digest', () => {
+    expect(faultsOfWorker(WORKER)).toEqual([]);
+  });
+
+  test.each([
+    ['its check of the digest', /^RUN case .*\n/m, 2],
+    ['its snapshots', /snapshot\.debian\.org/g, 2],
+    ['a stage', /^FROM .* AS agents\n/m, 1],
+  ])('of the worker without %s is refused', (_, part, faults) => {
+    const mutated = WORKER.replace(part, '');
+    expect(mutated).not.toBe(WORKER);
+    expect(faultsOfWorker(mutated)).toHaveLength(faults);
+  });
+
+  test.each(['bin/arm64', 'bin/amd64', 'install', 'worker'])('of the worker needs %s', (part) => {
+    expect(faultsOfWorker(WORKER, part)).not.toEqual([]);
+  });
+
+  test('of the worker gives it the memory that its bound is measured with', () => {
+    for (const [name, value] of Object.entries(WORKER_RUNTIME_ENV))
+      expect(WORKER).toContain(`${name}=${value}\n`);
   });
 });
