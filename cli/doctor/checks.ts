@@ -213,13 +213,15 @@ async function quota(
 
 async function vcpuQuota(run: Run, settings: Settings): Promise<Finding> {
   const { maximum, cpu } = settings.workers;
-  const wanted = (maximum * cpu) / 1024;
+  // Each dedicated tenant runs at least one task of its own beside the pool's.
+  const tasks = maximum + settings.dedicatedTenants.length;
+  const wanted = (tasks * cpu) / 1024;
   const found = await quota(run, settings, FARGATE_VCPUS);
   return judgeQuota(
     'Fargate vCPUs',
     found,
     wanted,
-    `${maximum} workers of ${cpu / 1024}`,
+    `${tasks} workers of ${cpu / 1024}`,
     FARGATE_VCPUS,
     settings,
   );
