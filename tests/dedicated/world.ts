@@ -18,10 +18,20 @@ export type DedicatedWorld = World & {
 
 export const startDedicatedWorld = async (): Promise<DedicatedWorld> => {
   const own: DedicatedWorker[] = [];
-  const tasks = serveTasks(async ({ tenantId, jobId }) => {
+  const running = new Set<Promise<void>>();
+  let stopping = false;
+  const runTask = async ({ tenantId, jobId }: Task): Promise<void> => {
+    if (stopping) return;
     const worker = await world.startWorker({ OUTPOST_ONLY_TENANT: tenantId, OUTPOST_ONLY_JOB: jobId });
     own.push({ tenantId, jobId, worker, exitCode: worker.exited });
+    if (stopping) await worker.kill();
     await worker.exited;
+  };
+  const tasks = serveTasks(async (task) => {
+    const run = runTask(task);
+    running.add(run);
+    await run;
+    running.delete(run);
   });
   const world = await startWorld({ functions: true, awsEnv: { OUTPOST_LOCAL_TASKS_URL: tasks.url } });
   const operator = await createTestTenant(world.aws.store, { scopes: ['admin'] });
@@ -42,6 +52,10 @@ export const startDedicatedWorld = async (): Promise<DedicatedWorld> => {
       return tenant;
     },
     stop: async () => {
+      // A late duplicate may be starting: nothing may start or live without the AWS that it talks to.
+      stopping = true;
+      await Promise.all(own.map(({ worker }) => worker.kill()));
+      await Promise.all(running);
       await world.stop();
       await tasks.stop();
     },
