@@ -5,6 +5,9 @@ import type { WorkerService } from '../functions/wake-workers.ts';
 
 const Description = type({ services: type({ desiredCount: 'number' }).array() });
 
+/** Whoever waits for ECS has more to do, and tries again. */
+const TIMEOUT_MS = 10_000;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One operation of ECS. Throws with the status and the beginning of what ECS said. */
@@ -50,7 +53,12 @@ export function createEcs(env: Environment): EcsCall {
       },
       body,
     });
-    const answer = await fetch(`${origin}/`, { method: 'POST', headers: request.headers, body });
+    const answer = await fetch(`${origin}/`, {
+      method: 'POST',
+      headers: request.headers,
+      body,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`ecs ${operation}: ${answer.status} ${text.slice(0, 200)}`);
     const value: unknown = JSON.parse(text);
