@@ -1,3 +1,5 @@
+import { tenantKey } from '../../shared/store/item-keys.ts';
+import { tableName } from '../../shared/tables.ts';
 import { NO_ACCOUNT, type Settings } from '../../stacks/settings.ts';
 
 /** What a command answered. */
@@ -53,6 +55,7 @@ export async function diagnose(run: Run, settings: Settings, bunVersion: string)
       concurrencyQuota(run, settings),
       ...(settings.state === null ? [] : [stateBucket(run, settings, settings.state)]),
       ...(settings.billing === 'stripe' ? stripeSecrets(run, settings) : []),
+      ...settings.dedicatedTenants.map((tenant) => dedicatedTenant(run, settings, tenant)),
       parameters(run, settings),
     ])),
   ];
@@ -144,6 +147,35 @@ const stripeSecrets = (run: Run, settings: Settings): Promise<Finding>[] =>
 async function secret(run: Run, settings: Settings, name: string, remedy: string): Promise<Finding> {
   const { exitCode } = await aws(run, settings, 'secretsmanager', 'describe-secret', '--secret-id', name);
   return exitCode === 0 ? good(name, 'exists') : bad(name, 'does not exist', remedy);
+}
+
+/** An access point under another uid than the tenant's would refuse every job of the tenant. */
+async function dedicatedTenant(
+  run: Run,
+  settings: Settings,
+  { id, uid }: Settings['dedicatedTenants'][number],
+): Promise<Finding> {
+  const { pk, sk } = tenantKey(id);
+  const { exitCode, output } = await aws(
+    run,
+    settings,
+    'dynamodb',
+    'get-item',
+    '--table-name',
+    tableName('tenants', settings.environment),
+    '--key',
+    JSON.stringify({ pk: { S: pk }, sk: { S: sk } }),
+    '--query',
+    'Item.uid.N',
+  );
+  const what = `Dedicated tenant ${id}`;
+  const found = output.trim();
+  if (exitCode !== 0 || !/^\d+$/.test(found)) {
+    return bad(what, 'there is no such tenant', 'create it first: its record has its uid (docs/deploy.md)');
+  }
+  return Number(found) === uid
+    ? good(what, `uid ${uid}`)
+    : bad(what, `has the uid ${found}, not ${uid}`, 'correct uid in dedicatedTenants');
 }
 
 /** The bucket of the state must be there before the first deployment: Terraform does not make it. */

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'bun:test';
 import { type Answer, diagnose, type Run } from '../../cli/doctor/checks.ts';
 import { unknownVariables } from '../../cli/doctor/environment.ts';
 import { settingsOf } from '../../stacks/settings.ts';
-import { ACCOUNT } from './synthesis.ts';
+import { ACCOUNT, TENANT } from './synthesis.ts';
 
 const settings = settingsOf('prod', {
   accountId: ACCOUNT,
   state: { bucket: 'example-terraform-state', region: 'eu-west-1' },
+  dedicatedTenants: [{ id: TENANT, uid: 200_017 }],
 });
 
 /** A machine and an account by what each command answers; any other fails. */
@@ -26,6 +27,7 @@ const HEALTHY = {
   'describe-secret': 'arn',
   'head-bucket': '',
   'get-parameters-by-path': 'None\n',
+  'get-item --table-name outpost-tenants-prod': '200017\n',
   'L-3032A538': '140.0',
   'L-B99A9384': '1000.0',
 };
@@ -60,7 +62,17 @@ describe('the doctor', () => {
       { 'get-parameters-by-path': '/outpost/prod/pepper\n' },
       'SSM /outpost/prod/',
     ],
-    ['too few vCPUs for 50 workers', { 'L-3032A538': '99.0' }, 'Fargate vCPUs'],
+    ['too few vCPUs for 50 workers and a dedicated one', { 'L-3032A538': '101.0' }, 'Fargate vCPUs'],
+    [
+      'a dedicated tenant with another uid',
+      { 'get-item --table-name outpost-tenants-prod': '200018\n' },
+      `Dedicated tenant ${TENANT}`,
+    ],
+    [
+      'a dedicated tenant that is none',
+      { 'get-item --table-name outpost-tenants-prod': 'None\n' },
+      `Dedicated tenant ${TENANT}`,
+    ],
     ['too little concurrency', { 'L-B99A9384': '10.0' }, 'Lambda concurrency'],
   ])('finds %s', async (_, changes, what) => expect(await problems(changes)).toEqual([what]));
 
