@@ -53,8 +53,14 @@ export const Settings = type({
   workers: Workers,
   /** The worker's image with its digest; null: the `latest` of the deployment's own repository. */
   workerImage: type(/^[\w.\-/:]+@sha256:[0-9a-f]{64}$/).or('null'),
-  /** Tenants with a task, a role and an access point of their own. `uid` is the one on the tenant's record. */
-  dedicatedTenants: type({ '+': 'reject', id: Uuid, uid: integer(10_000, 2_147_483_646) }).array(),
+  /**
+   * Tenants with a task, a role and an access point of their own. `uid` is the one on the tenant's record. No more
+   * than one policy can name, of the function that starts their tasks: 10,240 characters.
+   * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+   */
+  dedicatedTenants: type({ '+': 'reject', id: Uuid, uid: integer(10_000, 2_147_483_646) })
+    .array()
+    .atMostLength(36),
   logRetentionDays: LogRetentionDays,
   auditRetentionDays: integer(1, 3650),
   /** Days after which a job's output is deleted. */

@@ -138,6 +138,22 @@ describe('api', () => {
 });
 
 describe('observability', () => {
+  test.each([
+    ['rotation-due', 'RotationsDue'],
+    ['dedicated-refused', 'DedicatedStartsRefused'],
+    ['isolation-probe', 'IsolationProbeFailed'],
+    ['billing-accuracy', 'BillingDifference'],
+  ])('the first %s of a minute raises an alarm', (id, metric) => {
+    const alarm = resourceOf(prod, 'aws_cloudwatch_metric_alarm', id);
+    expect(alarm).toMatchObject({
+      comparison_operator: 'GreaterThanThreshold',
+      threshold: 0,
+      evaluation_periods: 1,
+    });
+    expect(JSON.stringify(alarm['metric_query'])).toContain(`"metric_name":"${metric}"`);
+    expect(JSON.stringify(alarm['alarm_actions'])).toContain('aws_sns_topic.alarms');
+  });
+
   test('every metric of our own that an alarm watches is one that the code reports', () => {
     const watched = resources(prod, 'aws_cloudwatch_metric_alarm').flatMap(({ attributes }) => [
       ...JSON.stringify(attributes['metric_query']).matchAll(/"metric_name":"(\w+)","namespace":"Outpost"/g),
@@ -274,6 +290,16 @@ describe('state', () => {
   });
 });
 
+const manyTenants = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ id: crypto.randomUUID(), uid: 200_000 + index }));
+
+test('as many dedicated tenants as there may be fit the policy of what starts their tasks', async () => {
+  const stacks = await synthesize('staging', { dedicatedTenants: manyTenants(36), region: 'ap-southeast-1' });
+  const { policy } = resourceOf(stacks, 'aws_iam_role_policy', 'start-dedicated-policy');
+  expect(String(policy).length).toBeGreaterThan(5_000);
+  expect(String(policy).length).toBeLessThan(10_240);
+});
+
 describe('settings', () => {
   const refused: readonly [string, Record<string, unknown>][] = [
     ['an unknown name', { wokers: {} }],
@@ -286,6 +312,7 @@ describe('settings', () => {
     ['an account that is none', { accountId: '42' }],
     ['billing through a Stripe that is not described', { billing: 'stripe' }],
     ['a dedicated tenant with a system uid', { dedicatedTenants: [{ id: TENANT, uid: 0 }] }],
+    ['more dedicated tenants than a policy can name', { dedicatedTenants: manyTenants(37) }],
   ];
   for (const [what, overrides] of refused) {
     test(`refuse ${what}`, () => expect(() => settingsOf('dev', overrides)).toThrow(SettingsError));
