@@ -8,7 +8,7 @@ import { DEMO_AGENT } from '../../worker/agents/registry.ts';
 import { WORKER_RUNTIME_ENV } from '../../worker/runtime-env.ts';
 import { installAgent, installRootOf } from '../install-agent.ts';
 import { startBilling } from './billing.ts';
-import { type Child, ChildFailed, type Spawned, startChild } from './children.ts';
+import { type Child, type Spawned, startChild } from './children.ts';
 import { ApiRefused, type Client, createClient } from './client.ts';
 import { type Credentials, loadCredentials, saveCredentials } from './credentials.ts';
 import { type Setup, StartRefused } from './preflight.ts';
@@ -212,8 +212,8 @@ async function runTask(
       },
     });
   } catch (error) {
-    if (!(error instanceof ChildFailed)) throw error;
-    say(paint('dim', `  ${error.message}`));
+    // One task that cannot be run ends nothing else.
+    say(paint('dim', `  ${error instanceof Error ? error.message : 'A task could not be started.'}`));
   }
   await task?.exited;
   if (task !== undefined) children.splice(children.indexOf(task), 1);
