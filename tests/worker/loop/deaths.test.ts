@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
+import { sendJob } from '../../../shared/queue/send-job.ts';
 import { shown } from '../../faults/shown.ts';
 import type { Child } from '../../harness/child.ts';
 import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
@@ -11,6 +12,8 @@ import {
   hire,
   isRunning,
   LEASE_SECONDS,
+  leasesEnd,
+  longSleep,
   outputText,
   startWorld,
   TAKEOVER_MS,
@@ -41,18 +44,25 @@ describe('a worker that dies', () => {
   test(
     'leaves no orphan, and its job is run again after the lease (fault 3)',
     async () => {
+      const napping = longSleep();
       const worker = await crew.start();
       const tenant = await world.tenant();
       const jobId = await world.submit(
         tenant,
-        'echo begun; [ -e again ] && exit 0; touch again; setsid sleep 7773',
+        `echo begun; [ -e again ] && exit 0; touch again; setsid ${napping}`,
       );
       await hasWritten(world, tenant, jobId, 'begun');
-      await eventually(() => isRunning('sleep 7773'));
+      await eventually(() => isRunning(napping));
       await worker.kill();
-      await eventually(async () => !(await isRunning('sleep 7773')));
-      await crew.start();
-      const job = await world.until(tenant, jobId, undefined, TAKEOVER_MS);
+      await eventually(async () => !(await isRunning(napping)));
+      const successor = await crew.start();
+      await sendJob(world.aws.queues, await world.job(tenant, jobId));
+      // Not while the lease lasts.
+      await eventually(() =>
+        successor.logs().some((line) => line['event'] === 'job.not_claimed' && line['job_id'] === jobId),
+      );
+      await leasesEnd(world);
+      const job = await world.until(tenant, jobId);
       expect(job).toMatchObject({ status: 'succeeded', attempt: 2, platform_failures: 1 });
       const events = await world.events(tenant, jobId);
       expectNoGap(events);
@@ -75,15 +85,20 @@ describe('a worker that dies', () => {
         'worker.after_output',
         'worker.after_end',
       ];
-      const tenant = await world.tenant();
-      const jobs: string[] = [];
-      for (const point of points) {
-        const doomed = await crew.start({ OUTPOST_FAILPOINTS: `${point}=kill` });
-        jobs.push(await world.submit(tenant, 'echo done', { workspace: point }));
-        await hasDied(doomed);
-      }
+      const doomed = await Promise.all(
+        points.map((point) => crew.start({ OUTPOST_FAILPOINTS: `${point}=kill` })),
+      );
+      // As many jobs as workers, and each worker dies of the first that it takes.
+      const submitted = await Promise.all(
+        points.map(async () => {
+          const tenant = await world.tenant();
+          return { tenant, jobId: await world.submit(tenant, 'echo done') };
+        }),
+      );
+      await Promise.all(doomed.map(hasDied));
+      await leasesEnd(world);
       await Promise.all([crew.start(), crew.start()]);
-      for (const jobId of jobs) {
+      for (const { tenant, jobId } of submitted) {
         const job = await world.until(tenant, jobId, undefined, TAKEOVER_MS);
         expect(job).toMatchObject({ status: 'succeeded', failure: null });
         const events = await world.events(tenant, jobId);
@@ -118,6 +133,7 @@ describe('a worker that dies', () => {
       const jobId = await world.submit(tenant, 'echo doomed');
       await world.local.calls.start();
       await hasDied(await crew.start({ OUTPOST_FAILPOINTS: 'worker.after_claim=kill' }));
+      await leasesEnd(world);
       const failing = await crew.start({ OUTPOST_FAILPOINTS: 'worker.before_launch=throw' });
       const job = await world.until(tenant, jobId, undefined, 2 * TAKEOVER_MS);
       expect(job).toMatchObject({
