@@ -90,6 +90,7 @@ const act = async (
   claim: Claim,
   { claimedAt, uid, signals }: Circumstances,
 ): Promise<void> => {
+  if (claim.kind === 'ended_unrun') return reportUnrun(parent, received, claim);
   if (claim.kind !== 'claimed' && claim.kind !== 'taken_over') {
     parent.log.info('job.not_claimed', { ...received.message, reason: claim.kind });
     return deleteMessage(parent.queues, received);
@@ -125,6 +126,16 @@ const act = async (
     deps.watchdog.release();
     deps.taskProtection.off();
   }
+};
+
+/** The line of a job that its claim has ended. */
+const reportUnrun = async (
+  deps: WorkerDeps,
+  received: ReceivedJob,
+  { job, outcome: { status, failure } }: Extract<Claim, { kind: 'ended_unrun' }>,
+): Promise<void> => {
+  report(deps, job, 'ended', { status, failure, exitCode: null });
+  await deleteMessage(deps.queues, received);
 };
 
 /** Ends a job that must not run again. */

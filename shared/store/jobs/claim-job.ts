@@ -31,6 +31,8 @@ export type Claim =
     }
   /** The job is this worker's only to be ended like this: seal its attempts, then endJob. */
   | { readonly kind: 'taken_over'; readonly job: JobRecord; readonly lease: Lease; readonly outcome: Outcome }
+  /** This claim has ended the job, which was pending and must not run. */
+  | { readonly kind: 'ended_unrun'; readonly job: JobRecord; readonly outcome: Outcome }
   /** Nothing to do, and the message may go: it waits for a slot, another worker has it, or it has ended. */
   | { readonly kind: 'parked' | 'held' | 'ended' | 'unknown' };
 
@@ -131,7 +133,7 @@ async function endUnrun(
 ): Promise<Claim | undefined> {
   if (job.status === 'pending') {
     const ended = await endJob(store, job, { guard: 'pending' }, outcome);
-    return ended ? { kind: 'ended' } : undefined;
+    return ended ? { kind: 'ended_unrun', job, outcome } : undefined;
   }
   const claim = newClaim(store, job, request, false);
   try {

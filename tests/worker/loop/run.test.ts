@@ -139,10 +139,13 @@ describe('a worker', () => {
 
   test('says how it is, and keeps one line a job', async () => {
     const tenant = await world.tenant();
-    const jobId = await world.submit(tenant, 'sleep 2');
+    const jobId = await world.submit(tenant, 'sleep 4');
     await world.until(tenant, jobId, (job) => job.agent_started_at !== undefined);
     const busy: unknown = await (await fetch(`${worker.endpoint}/health`)).json();
     expect(busy).toMatchObject({ live: true, ready: true, current_job: { job_id: jobId } });
+    // Waits for the workspace, and is cancelled before any worker has it.
+    const waiting = await world.submit(tenant, 'true');
+    expect((await world.cancel(tenant, waiting)).status).toBe(200);
     await world.until(tenant, jobId);
     await eventually(async () => {
       const idle: unknown = await (await fetch(`${worker.endpoint}/health`)).json();
@@ -151,6 +154,10 @@ describe('a worker', () => {
     const lines = worker.logs().filter((line) => line['event'] === 'job.attempt' && line['job_id'] === jobId);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({ settled: 'ended', status: 'succeeded', tenant_id: tenant.tenantId });
+    const cancelled = [...world.api.logs(), ...worker.logs()].filter((line) => line['job_id'] === waiting);
+    expect(cancelled.filter((line) => line['settled'] === 'ended')).toMatchObject([
+      { event: 'job.attempt', status: 'cancelled', attempt: 0, tenant_id: tenant.tenantId },
+    ]);
     const metrics = worker.logs().filter((line) => '_aws' in line);
     expect(metrics.some((line) => typeof line['QueueAge'] === 'number')).toBe(true);
     expect(metrics.some((line) => typeof line['RunTime'] === 'number' && line['agent'] === 'sh')).toBe(true);
