@@ -1,8 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { sendJob } from '../../../shared/queue/send-job.ts';
 import { shown } from '../../faults/shown.ts';
 import type { Child } from '../../harness/child.ts';
+import { makeSpoolFolder } from '../../../worker/output/spool-folder.ts';
 import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
 import {
   HOOK_MS,
@@ -45,7 +49,9 @@ describe('a worker that dies', () => {
     'leaves no orphan, and its job is run again after the lease (fault 3)',
     async () => {
       const napping = longSleep();
-      const worker = await crew.start();
+      const TMPDIR = mkdtempSync(join(tmpdir(), 'outpost-spools-'));
+      const worker = await crew.start({ TMPDIR });
+      const [left = ''] = readdirSync(TMPDIR);
       const tenant = await world.tenant();
       const jobId = await world.submit(
         tenant,
@@ -55,7 +61,13 @@ describe('a worker that dies', () => {
       await eventually(() => isRunning(napping));
       await worker.kill();
       await eventually(async () => !(await isRunning(napping)));
-      const successor = await crew.start();
+      expect(readdirSync(join(TMPDIR, left)).length).toBeGreaterThan(1);
+      const neighbour = makeSpoolFolder(TMPDIR);
+      const successor = await crew.start({ TMPDIR });
+      // What the agent wrote is gone from the disk; a living worker keeps its own.
+      expect(existsSync(join(TMPDIR, left))).toBe(false);
+      expect(existsSync(neighbour.path)).toBe(true);
+      neighbour.remove();
       await sendJob(world.aws.queues, await world.job(tenant, jobId));
       // Not while the lease lasts.
       await eventually(() =>
@@ -67,6 +79,8 @@ describe('a worker that dies', () => {
       const events = await world.events(tenant, jobId);
       expectNoGap(events);
       expect(outputText(events)).toBe('begun\nbegun\n');
+      await crew.dismiss();
+      rmSync(TMPDIR, { recursive: true, force: true });
       shown(3, 1);
     },
     LONG_TEST_MS,
