@@ -10,6 +10,8 @@ import { BODY_MAX_BYTES } from './http/read-request.ts';
  * its address when it serves; ends cleanly on SIGTERM and SIGINT, giving open answers a moment to finish.
  */
 const CLOSE_GRACE_MS = 3_000;
+/** So long AWS may keep what is written beside the answers. */
+const SETTLE_GRACE_MS = 10_000;
 /** Beyond it Bun itself answers, with no problem document. */
 const TRANSPORT_MAX_BYTES = BODY_MAX_BYTES * 128;
 
@@ -29,7 +31,10 @@ async function serve(): Promise<void> {
   const app = createApp(deps);
   const { address, close } = listen(port, app);
   const stop = (): void => {
-    void close().then(() => process.exit(0));
+    // What the last requests left under way, such as the last use of their keys.
+    void close()
+      .then(() => Promise.race([deps.keyUse.settled(), after(SETTLE_GRACE_MS)]))
+      .then(() => process.exit(0));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

@@ -142,8 +142,8 @@ export const FUNCTIONS = {
     needs: {
       platformSecrets: PEPPER,
       tables: {
-        tenants: ['PutItem', 'Query:directory', 'UpdateItem'],
-        jobs: ['GetItem', 'Query:by-status', 'Query:unfinished', 'UpdateItem'],
+        tenants: ['GetItem', 'PutItem', 'Query:directory', 'UpdateItem'],
+        jobs: ['GetItem', 'Query:by-status', 'Query:parked', 'Query:unfinished', 'Scan:parked', 'UpdateItem'],
         audit: ['PutItem'],
       },
       sends: ['high', 'normal', 'low'],

@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { createClock } from '../shared/clock.ts';
 import { createAws } from '../shared/deps.ts';
@@ -20,6 +21,7 @@ import { neighbourProblems } from './launcher/probe-neighbour.ts';
 import { runLoop } from './loop/loop.ts';
 import { runOnly } from './loop/only-job.ts';
 import { createMetrics } from './metrics.ts';
+import { makeSpoolFolder, removeAbandonedSpools } from './output/spool-folder.ts';
 import { readWorkerEnv, workerSettings } from './settings.ts';
 import type { WorkerEnv } from './settings.ts';
 import { createTaskProtection } from './task-protection.ts';
@@ -52,12 +54,12 @@ async function main(): Promise<void> {
   const env = readWorkerEnv(process.env);
   const signal = (name: 'SIGKILL' | 'SIGSTOP') => (): void => void process.kill(process.pid, name);
   armFromEnv(env, { kill: signal('SIGKILL'), stop: signal('SIGSTOP') });
-  const settings = workerSettings(env, ownSecrets());
-  const log = createLog(write, { worker: settings.workerId });
+  const spool = makeSpoolFolder(tmpdir());
   try {
-    await serve(env, settings, log);
+    const settings = workerSettings(env, ownSecrets(), spool.path);
+    await serve(env, settings, createLog(write, { worker: settings.workerId }));
   } finally {
-    rmSync(settings.spoolFolder, { recursive: true, force: true });
+    spool.remove();
   }
 }
 
@@ -114,6 +116,8 @@ async function boot(env: WorkerEnv, settings: WorkerSettings, log: Log): Promise
   const problems = await neighbourProblems(isolation, settings);
   createMetrics(write, env.OUTPOST_ENV, createClock()).put({ IsolationProbeFailed: problems.length });
   if (problems.length > 0) throw new LaunchError('isolation_unavailable', problems.join('; '));
+  const spools = removeAbandonedSpools(tmpdir());
+  if (spools > 0) log.warn('worker.removed_spools', { spools });
   const wiped = await wipeAbandoned(isolation, settings);
   if (wiped.length > 0) log.warn('worker.wiped_abandoned', { uids: wiped });
   return isolation;

@@ -1,5 +1,4 @@
-import { accessSync, constants, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Env } from '../shared/env.ts';
 import { AWS_OPTIONAL_VARIABLES, AWS_VARIABLES } from '../shared/deps.ts';
@@ -58,8 +57,12 @@ const mayWrite = (folder: string): boolean => {
   }
 };
 
-/** The settings that follow from the environment. Makes this process's own spool folder. */
-export const workerSettings = (env: WorkerEnv, ownSecrets: readonly string[]): WorkerSettings => {
+/** The settings that follow from the environment. */
+export const workerSettings = (
+  env: WorkerEnv,
+  ownSecrets: readonly string[],
+  spoolFolder: string,
+): WorkerSettings => {
   const data = resolve(env.OUTPOST_DATA_DIR);
   return {
     workerId: newWorkerId(),
@@ -69,7 +72,7 @@ export const workerSettings = (env: WorkerEnv, ownSecrets: readonly string[]): W
     workspacesRoot: resolve(env.OUTPOST_WORKSPACES_DIR ?? join(data, 'workspaces')),
     jobsRoot: join(data, 'jobs'),
     locksRoot: mayWrite(SYSTEM_STATE) ? join(SYSTEM_STATE, 'outpost-locks') : join(data, 'locks'),
-    spoolFolder: mkdtempSync(join(tmpdir(), 'outpost-spool-')),
+    spoolFolder,
     agentsRoot: resolve(env.OUTPOST_AGENTS_DIR ?? join(data, 'agents')),
     fallbackModelUrl: env.OUTPOST_FALLBACK_MODEL_URL ?? null,
     ownSecrets,

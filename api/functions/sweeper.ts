@@ -13,12 +13,13 @@ export const lambda: LambdaFunction = {
     const deps = await createApiDeps(apiEnv, { write, streaming: false });
     const workers = createWorkerService(env, apiEnv.OUTPOST_ENV);
     return async () => {
-      const { due, sent } = await sweep(deps);
+      const { due, sent, promoted } = await sweep(deps);
       const woken = apiEnv.AWS_ENDPOINT_URL === undefined ? await wakeWorkers(deps, workers) : undefined;
       const value = await tenantsInFlight(deps.store);
       putMetric(deps, 'tenants.in_flight', { name: 'TenantsInFlight', unit: 'Count', value });
-      deps.log.info('sweep', { due, sent, woken: woken ?? 0 });
-      return { due, sent, woken: woken ?? 0 };
+      const done = { due, sent, promoted, woken: woken ?? 0 };
+      deps.log.info('sweep', done);
+      return done;
     };
   },
 };

@@ -1,5 +1,6 @@
 import { OutpostError } from '../../shared/errors.ts';
 import { isoTime } from '../../shared/clock.ts';
+import { logAttempt } from '../../shared/log-attempt.ts';
 import { isTerminal, type Job, type JobRecord, publicJob } from '../../shared/model/job.ts';
 import { endJob, type Outcome } from '../../shared/store/jobs/end-job.ts';
 import { requestCancel } from '../../shared/store/jobs/request-cancel.ts';
@@ -42,7 +43,9 @@ export async function cancelJob(
         ? endJob(deps.store, job, { guard: 'pending' }, { ...CANCELLED, completedAt: at }, writes)
         : requestCancel(deps.store, job, writes, at),
     );
-    if (written) return answered;
+    if (!written) continue;
+    if (job.status === 'pending') logAttempt(deps.log, job, 'ended', CANCELLED);
+    return answered;
   }
   throw new OutpostError('conflict', 'The job changes too fast. Try again.');
 }

@@ -1,10 +1,11 @@
 import { isoTime } from '../../shared/clock.ts';
 import { describeError, notFound, OutpostError } from '../../shared/errors.ts';
 import { failpoint } from '../../shared/failpoint.ts';
+import { logAttempt } from '../../shared/log-attempt.ts';
 import { type JobRecord } from '../../shared/model/job.ts';
 import { publicTenant, type Tenant, type TenantRecord } from '../../shared/model/tenant.ts';
 import { deleteProviderSecret, listProviderSecrets } from '../../shared/secrets/provider-secret-store.ts';
-import { endJob } from '../../shared/store/jobs/end-job.ts';
+import { endJob, type Outcome } from '../../shared/store/jobs/end-job.ts';
 import { getJob } from '../../shared/store/jobs/get-job.ts';
 import { listJobs } from '../../shared/store/jobs/list-jobs.ts';
 import { requestCancel } from '../../shared/store/jobs/request-cancel.ts';
@@ -98,10 +99,13 @@ export async function wipeTenant(deps: ApiDeps, tenant: TenantRecord): Promise<v
 async function stopJob(deps: ApiDeps, listed: JobRecord): Promise<void> {
   const job = await getJob(deps.store, listed.tenant_id, listed.job_id);
   if (job === undefined) return;
-  const failure = { code: 'tenant_deleted', message: 'The tenant was deleted.' };
+  const outcome: Outcome = {
+    status: 'cancelled',
+    failure: { code: 'tenant_deleted', message: 'The tenant was deleted.' },
+  };
   try {
-    if (job.status === 'pending')
-      await endJob(deps.store, job, { guard: 'pending' }, { status: 'cancelled', failure });
+    if (job.status === 'pending' && (await endJob(deps.store, job, { guard: 'pending' }, outcome)))
+      logAttempt(deps.log, job, 'ended', outcome);
     if (job.status === 'running' && job.cancel_requested_at === null)
       await requestCancel(deps.store, job, []);
   } catch (error) {

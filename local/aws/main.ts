@@ -22,20 +22,26 @@ async function main(): Promise<void> {
   }
   const database = openDatabase(folder);
   let endpoint = `http://127.0.0.1:${settings.port}`;
-  const aws = composeAws(database, Date.now, {
+  let ahead = 0;
+  const now = (): number => Date.now() + ahead;
+  const aws = composeAws(database, now, {
     endpoint: () => endpoint,
     ...(settings.functionsUrl === undefined ? {} : { functionsUrl: settings.functionsUrl }),
     ...(settings.tasksUrl === undefined ? {} : { tasksUrl: settings.tasksUrl }),
   });
   if (settings.withOutpost) await provisionOutpost(aws);
   const commits = createGroupCommit(database);
+  const advance = (milliseconds: number): void => {
+    ahead += milliseconds;
+    for (const service of aws.services) service.timeChanged?.();
+  };
   const server = listen(settings, {
     ...aws,
     commits,
     port: settings.port,
     credentials: settings.credentials ?? loadCredentials(folder),
-    now: Date.now,
-    ...(settings.faults ? { admin: { faults: createFaults(), calls: createCalls() } } : {}),
+    now,
+    ...(settings.faults ? { admin: { faults: createFaults(), calls: createCalls(), advance } } : {}),
   });
   endpoint = server.endpoint;
   // Before the lines below: whoever reads them may signal at once.

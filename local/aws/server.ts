@@ -69,6 +69,8 @@ async function route(options: ServerOptions, request: Request): Promise<Response
   const exchange = read(options, request, url, body);
   if (exchange instanceof Response) return exchange;
   const response = await answer(options, request, url, body, exchange);
+  // Where time may jump, Bun's own header would not know.
+  if (options.admin !== undefined) response?.headers.set('date', new Date(options.now()).toUTCString());
   options.admin?.calls.record({
     at: new Date(options.now()).toISOString(),
     service: exchange.service,

@@ -29,6 +29,8 @@ export type JsonService = {
   /** The operations it knows; any other is a 400 that names it. */
   readonly operations: readonly string[];
   handle(operation: string, input: Record<string, unknown>, call: Call): unknown;
+  /** The time has jumped: whoever waits for a moment looks again. */
+  timeChanged?(): void;
   /** Ends timers and long polls. After it, handle() is not called again. */
   stop?(): void;
 };

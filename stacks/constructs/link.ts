@@ -16,6 +16,8 @@ type TableAction =
   | 'Query'
   /** A query of this index; without a name, of the table itself. */
   | `Query:${IndexName}`
+  /** A scan of this index; never of a table. */
+  | `Scan:${IndexName}`
   | 'UpdateItem';
 type SecretAction =
   | 'CreateSecret'
@@ -113,7 +115,6 @@ function tableStatements({ names }: Deployment, { tables = {} }: Needs): Stateme
     const actions = tables[id] ?? [];
     if (actions.length === 0) return [];
     const arn = names.tableArn(id);
-    const indexes = actions.flatMap((action) => /^Query:(.+)$/.exec(action)?.[1] ?? []);
     const onItems = actions.filter((action) => !action.includes(':'));
     return [
       ...(onItems.length === 0
@@ -124,14 +125,16 @@ function tableStatements({ names }: Deployment, { tables = {} }: Needs): Stateme
               [arn],
             ),
           ]),
-      ...(indexes.length === 0
-        ? []
-        : [
-            allow(
-              ['dynamodb:Query'],
-              indexes.map((name) => `${arn}/index/${name}`),
-            ),
-          ]),
+      ...(['Query', 'Scan'] as const).flatMap((read) => {
+        const indexes = actions.filter((action) => action.startsWith(`${read}:`));
+        if (indexes.length === 0) return [];
+        return [
+          allow(
+            [`dynamodb:${read}`],
+            indexes.map((action) => `${arn}/index/${action.slice(read.length + 1)}`),
+          ),
+        ];
+      }),
     ];
   });
 }

@@ -211,7 +211,7 @@ describe('a key that is revoked, or whose tenant is suspended, after it was cach
     const { job_id: lateId } = await late.json();
     for (const jobId of [caller.params.job_id, lateId]) {
       const request = { tenantId: caller.tenantId, jobId, workerId: 'w', leaseSeconds: 60 };
-      expect((await claimJob(aws.store, request)).kind).toBe('ended');
+      expect((await claimJob(aws.store, request)).kind).toBe('ended_unrun');
       const job = await getJob(aws.store, caller.tenantId, jobId);
       expect(job).toMatchObject({ status: 'cancelled', attempt: 0, failure: { code: WHY[how] } });
     }

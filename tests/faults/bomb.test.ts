@@ -19,7 +19,10 @@ if (python === null) console.log('skipped: the fork bomb: /usr/bin has no python
 
 /** Not the limit of jobs: the machine has others to serve. */
 const PROCESSES = 150;
-const MARK = 'bomb-7783';
+/** Found among this machine's processes, where another checkout may run the same test. */
+const RUN = crypto.randomUUID();
+const MARK = `bomb-${RUN}`;
+const FLOOD = `a-flood-of-${RUN}`;
 /** A heartbeat is due every fifth of it, and missed when it takes longer than that. */
 const LEASE_SECONDS = 50;
 const HEARTBEATS = 3;
@@ -38,7 +41,7 @@ while True:
     except OSError:
         time.sleep(0.01)
 END
-echo begun; exec yes a-flood-of-output`;
+echo begun; exec yes ${FLOOD}`;
     const jobId = await world.submit(tenant, script);
     await eventually(() => isRunning(MARK));
     const metric = (name: string): number =>
@@ -51,7 +54,7 @@ echo begun; exec yes a-flood-of-output`;
     expect(job).toMatchObject({ status: 'cancelled', attempt: 1, platform_failures: 0 });
     expect(metric('LeasesLost')).toBe(0);
     expect(await isRunning(MARK)).toBe(false);
-    expect(await isRunning('a-flood-of-output')).toBe(false);
+    expect(await isRunning(FLOOD)).toBe(false);
     shown(24, 1);
   },
   LONG_TEST_MS,

@@ -4,16 +4,15 @@ import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { join } from 'node:path';
 import { newUlid } from '../../shared/ids.ts';
 import { sendDeadLetter } from '../../shared/queue/send-job.ts';
-import { leaseExpired } from '../../shared/store/jobs/job-state.ts';
 import { outpostEnv } from '../harness/outpost.ts';
 import {
   HOOK_MS,
   type Crew,
   hasDied,
+  leasesEnd,
   hire,
   outputText,
   startWorld,
-  TAKEOVER_MS,
   type World,
 } from '../worker/loop/fixture.ts';
 import { shown } from './shown.ts';
@@ -71,12 +70,12 @@ test('a redrive makes a new attempt of what is unfinished and leaves alone what 
   // No sweeper runs here: only the letters speak of these jobs.
   const messages = [held, ended, { ...ended, job_id: newUlid() }];
   for (const message of messages) await sendDeadLetter(world.aws.queues, message);
-  await world.until(tenant, lostId, (job) => leaseExpired(job, world.aws.clock.now()), TAKEOVER_MS);
+  await leasesEnd(world);
   expect(await redrive()).toEndWith('1 sent again, 0 running, 2 kept\n');
   expect(await letters()).toBe(2);
 
   await crew.start();
-  const again = await world.until(tenant, lostId, undefined, TAKEOVER_MS);
+  const again = await world.until(tenant, lostId);
   expect(again).toMatchObject({ status: 'succeeded', attempt: 2, platform_failures: 1 });
   expect(outputText(await world.events(tenant, lostId))).toEndWith('run\n');
   expect(await world.job(tenant, endedId)).toEqual(ended);

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type } from 'arktype';
+import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
 import { SCALE } from './shown.ts';
 import { type Fault, FAULTS } from './table.ts';
 
@@ -12,9 +13,6 @@ import { type Fault, FAULTS } from './table.ts';
  */
 const ROOT = join(import.meta.dir, '../..');
 const PAGE = join(ROOT, 'docs/reliability.md');
-/** Real processes that wait for real leases. */
-const TEST_TIMEOUT_MS = 300_000;
-
 const Shown = type('string.json.parse').to({ id: 'number', times: 'number', result: "'held'" });
 
 /** How often each fault was injected in tests that passed. */
@@ -59,6 +57,10 @@ function readCounts(recordFile: string): Counts {
 function report(counts: Counts, testsExitCode: number): number {
   writeFileSync(PAGE, page(counts, testsExitCode));
   const missing = FAULTS.filter(({ id }) => !counts.has(id));
+  for (const { id, fault } of FAULTS) {
+    const times = counts.get(id);
+    if (times !== undefined) console.log(`fault ${id} held ${times} times: ${fault}`);
+  }
   for (const { id, fault } of missing) console.error(`not shown: fault ${id}, ${fault}`);
   console.log(`${counts.size} of ${FAULTS.length} faults shown; docs/reliability.md is written`);
   return missing.length > 0 || testsExitCode !== 0 ? 1 : 0;

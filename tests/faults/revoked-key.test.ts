@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../harness/timeout.ts';
+import type { Child } from '../harness/child.ts';
 import { startApi, type TestApi, type TestTenant } from '../harness/outpost.ts';
+import { eventually } from '../worker/launcher/probe.ts';
 import { HOOK_MS, API_ENV, type Crew, hire, startWorld, type World } from '../worker/loop/fixture.ts';
 import { SCALE, shown } from './shown.ts';
 
@@ -38,6 +40,9 @@ const revoke = async (tenant: TestTenant, keyId: string): Promise<void> => {
   expect((await elsewhere.request('DELETE', path, { key: tenant.apiKey })).status).toBeLessThan(300);
 };
 
+const canonicalLines = (worker: Child, jobId: string) =>
+  worker.logs().filter((line) => line['event'] === 'job.attempt' && line['job_id'] === jobId);
+
 describe('a key that is revoked while it is cached (fault 22)', () => {
   test('starts no work, before or after its revocation, and changes nothing', async () => {
     for (let round = 0; round < 3 * SCALE; round += 1) {
@@ -53,11 +58,16 @@ describe('a key that is revoked while it is cached (fault 22)', () => {
       const mint = { key, body: { name: 'third' } };
       const minted = await world.api.request('POST', `/tenants/${tenant.tenantId}/api-keys`, mint);
       expect(minted.status).toBe(403);
-      await crew.start();
+      const worker = await crew.start();
       for (const jobId of [before, after]) {
         const job = await world.until(tenant, jobId);
         expect(job).toMatchObject({ status: 'cancelled', attempt: 0, failure: { code: 'key_revoked' } });
         expect(job.agent_started_at).toBeUndefined();
+        // The worker writes it when the record says so already.
+        await eventually(() => canonicalLines(worker, jobId).length > 0);
+        expect(canonicalLines(worker, jobId)).toMatchObject([
+          { settled: 'ended', status: 'cancelled', failure: 'key_revoked', tenant_id: tenant.tenantId },
+        ]);
       }
       await crew.dismiss();
     }

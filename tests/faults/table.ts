@@ -87,7 +87,8 @@ export const FAULTS: readonly Fault[] = [
   {
     id: 11,
     fault: 'A worker’s clock is wrong by ten minutes, either way',
-    injected: 'workers whose Date is shifted by +10 and by -10 minutes; a message for both every second',
+    injected:
+      'workers whose Date is shifted by +10 and by -10 minutes; claims of the one against the other twice a second',
     invariant: 'no lease is taken early; a dead worker’s job is still taken after its lease',
     files: ['tests/faults/clock.test.ts'],
   },

@@ -42,6 +42,8 @@ export type LocalAws = {
     stop(): Promise<readonly RecordedCall[]>;
     read(): Promise<readonly RecordedCall[]>;
   };
+  /** Lets so much time pass at once on AWS, whose time everybody follows. Needs `faults: true`. */
+  advance(milliseconds: number): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number>;
   /** SIGKILL; resolves when the process is gone. The data folder stays. */
@@ -78,6 +80,9 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     clientConfig: { region: 'us-east-1', endpoint, credentials, forcePathStyle: true },
     faults: faultsOf(endpoint),
     calls: callsOf(endpoint),
+    async advance(milliseconds) {
+      await admin<object>(endpoint, 'POST', 'clock', { advance_ms: milliseconds });
+    },
     async stop() {
       child.kill('SIGTERM');
       const code = await child.exited;

@@ -11,6 +11,7 @@ import { AWS_OPTIONAL_VARIABLES, AWS_VARIABLES } from '../../shared/deps.ts';
 import { type Child, startChild } from './child.ts';
 import { checkAnswer } from './contract.ts';
 import type { LocalAws } from './local-aws.ts';
+import type { Credentials } from '../../local/aws/sigv4.ts';
 
 /** One pepper for all tests: keys made by one test file are known to every process of the run. */
 export const TEST_PEPPER = 'test-pepper-test-pepper-test-pepper-test';
@@ -30,17 +31,15 @@ export const outpostEnv = (aws: AwsAddress): Record<string, string> => ({
 });
 
 /** The clients of a test process. */
-export function awsOf(local: AwsAddress) {
-  const env = outpostEnv(local);
+export function awsOf(local: AwsAddress): Aws {
+  // For clients that a test makes itself.
   process.env['AWS_ACCESS_KEY_ID'] = local.credentials.accessKeyId;
   process.env['AWS_SECRET_ACCESS_KEY'] = local.credentials.secretAccessKey;
-  return settled(createAws(readEnv(env, AWS_VARIABLES, AWS_OPTIONAL_VARIABLES)));
-}
-
-/** Clients read the environment's credentials when they first need them, and by then another file may have set its own. */
-function settled(aws: Aws): Aws {
+  const aws = createAws(readEnv(outpostEnv(local), AWS_VARIABLES, AWS_OPTIONAL_VARIABLES));
+  // Left alone, clients read the environment when they first need it, and by then it may be another local AWS's.
+  const credentials = (): Promise<Credentials> => Promise.resolve(local.credentials);
   for (const { config } of [aws.store.client, aws.queues.client, aws.secrets.client, aws.outputs.s3]) {
-    void config.credentials();
+    config.credentials = credentials;
   }
   return aws;
 }

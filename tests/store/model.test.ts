@@ -101,11 +101,10 @@ class World {
 
   async claim(job: JobRecord | undefined): Promise<void> {
     if (job === undefined) return;
-    const before = (await read(this.store, job)).status;
     const result = await claim(this.store, job);
     if (result.kind === 'claimed') this.leases.push({ job: result.job, lease: result.lease });
     if (result.kind === 'taken_over' && (await end(this.store, result, result.outcome))) this.count(job);
-    if (result.kind === 'ended' && before === 'pending' && !this.ended.has(job.job_id)) this.count(job);
+    if (result.kind === 'ended_unrun') this.count(job);
   }
 
   async cancel(job: JobRecord | undefined): Promise<void> {

@@ -1,5 +1,6 @@
 import { describeError } from '../../shared/errors.ts';
 import { failpoint } from '../../shared/failpoint.ts';
+import type { Settlement } from '../../shared/log-attempt.ts';
 import { eventId } from '../../shared/model/event.ts';
 import type { EventDraft } from '../../shared/model/event.ts';
 import type { Failure, JobRecord } from '../../shared/model/job.ts';
@@ -16,7 +17,6 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import { isRetried, judge } from './outcome.ts';
 import type { AttemptOutcome, Ending } from './outcome.ts';
 import { report } from './report.ts';
-import type { Settlement } from './report.ts';
 import { end, giveBack, RETRY_DELAY_SECONDS } from './settle.ts';
 import { impossible, prepareAgent, startAgent } from './start-agent.ts';
 import type { RunningAgent } from './start-agent.ts';

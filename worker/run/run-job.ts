@@ -94,6 +94,7 @@ const act = async (
   { claimedAt, uid, signals }: Circumstances,
 ): Promise<void> => {
   if (claim.kind === 'misdirected') return redirect(parent, received, claim.isolation);
+  if (claim.kind === 'ended_unrun') return reportUnrun(parent, received, claim);
   if (claim.kind !== 'claimed' && claim.kind !== 'taken_over') {
     parent.log.info('job.not_claimed', { ...received.message, reason: claim.kind });
     return deleteMessage(parent.queues, received);
@@ -141,6 +142,16 @@ const redirect = async (
   if (received.message === undefined) return;
   deps.log.info('job.redirected', { ...received.message, isolation });
   await (isolation === 'dedicated' ? sendDedicated : sendJob)(deps.queues, received.message);
+  await deleteMessage(deps.queues, received);
+};
+
+/** The line of a job that its claim has ended. */
+const reportUnrun = async (
+  deps: WorkerDeps,
+  received: ReceivedJob,
+  { job, outcome: { status, failure } }: Extract<Claim, { kind: 'ended_unrun' }>,
+): Promise<void> => {
+  report(deps, job, 'ended', { status, failure, exitCode: null });
   await deleteMessage(deps.queues, received);
 };
 

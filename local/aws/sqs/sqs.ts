@@ -201,6 +201,7 @@ export function createSqs(database: Database, now: Now, options: Options): JsonS
     jsonVersion: '1.0',
     operations: Object.keys(operations),
     handle: (name, input, call) => operations[name]?.(input, call),
+    timeChanged: () => waiters.wakeAll(),
     stop() {
       moves.stop();
       waiters.stop();

@@ -3,6 +3,7 @@ export type Waiters = {
   /** Resolves when the queue is woken, after `ms`, when the signal aborts, or when everything stops. */
   wait(queue: string, ms: number, signal: AbortSignal): Promise<void>;
   wake(queue: string): void;
+  wakeAll(): void;
   stop(): void;
   readonly stopped: boolean;
 };
@@ -13,14 +14,18 @@ export function createWaiters(): Waiters {
   const wake = (queue: string): void => {
     for (const resume of waiting.get(queue) ?? []) resume();
   };
+  const wakeAll = (): void => {
+    for (const queue of waiting.keys()) wake(queue);
+  };
   return {
     wake,
+    wakeAll,
     get stopped() {
       return stopped;
     },
     stop() {
       stopped = true;
-      for (const queue of waiting.keys()) wake(queue);
+      wakeAll();
     },
     wait(queue, ms, signal) {
       if (stopped || signal.aborted) return Promise.resolve();

@@ -33,6 +33,8 @@ export type Claim =
   | { readonly kind: 'taken_over'; readonly job: JobRecord; readonly lease: Lease; readonly outcome: Outcome }
   /** The tenant's jobs run elsewhere: in the pool, or in tasks of its own. Nothing was written. */
   | { readonly kind: 'misdirected'; readonly isolation: TenantRecord['isolation'] }
+  /** This claim has ended the job, which was pending and must not run. */
+  | { readonly kind: 'ended_unrun'; readonly job: JobRecord; readonly outcome: Outcome }
   /** Nothing to do, and the message may go: it waits for a slot, another worker has it, or it has ended. */
   | { readonly kind: 'parked' | 'held' | 'ended' | 'unknown' };
 
@@ -144,7 +146,7 @@ async function endUnrun(
 ): Promise<Claim | undefined> {
   if (job.status === 'pending') {
     const ended = await endJob(store, job, { guard: 'pending' }, outcome);
-    return ended ? { kind: 'ended' } : undefined;
+    return ended ? { kind: 'ended_unrun', job, outcome } : undefined;
   }
   const claim = newClaim(store, job, request, false);
   try {

@@ -15,6 +15,12 @@ export const parkedForSlot = (tenantId: string): string => `${tenantId}#slot`;
 export const parkedForWorkspace = (tenantId: string, workspace: string): string =>
   `${tenantId}#workspace#${workspace}`;
 
+/** Whom a job waits for, from what it is parked for. */
+export function waitsFor(parkedFor: string): { tenantId: string; workspace: string | null } {
+  const [tenantId = '', kind, ...name] = parkedFor.split('#');
+  return { tenantId, workspace: kind === 'workspace' ? name.join('#') : null };
+}
+
 /** Clocks of workers may differ by this much and a lease is still never taken early. */
 export const LEASE_MARGIN_MS = 5_000;
 

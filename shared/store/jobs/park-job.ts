@@ -1,10 +1,8 @@
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { JobRecord } from '../../model/job.ts';
 import type { TenantRecord } from '../../model/tenant.ts';
-import { effectiveLimits } from '../../plans.ts';
-import { slotsKey, workspaceKey } from '../item-keys.ts';
-import { getItem, type Store } from '../store.ts';
+import type { Store } from '../store.ts';
 import { updateItem } from '../update-item.ts';
+import { freeSlots, isWorkspaceFree } from './free-capacity.ts';
 import { jobKey, parkedForSlot, parkedForWorkspace } from './job-state.ts';
 
 /**
@@ -26,7 +24,9 @@ export async function parkJob(
     values: { pending: 'pending', attempt: job.attempt },
   });
   if (parked === undefined) return false;
-  return waitsFor === 'slot' ? slotsFull(store, tenant) : workspaceTaken(store, job);
+  return waitsFor === 'slot'
+    ? (await freeSlots(store, tenant)) === 0
+    : !(await isWorkspaceFree(store, job.tenant_id, job.workspace));
 }
 
 /**
@@ -35,16 +35,7 @@ export async function parkJob(
  */
 export async function parkIfBlocked(store: Store, job: JobRecord, tenant: TenantRecord): Promise<boolean> {
   if (job.status !== 'pending') return false;
-  if (await slotsFull(store, tenant)) return parkJob(store, job, 'slot', tenant);
-  return (await workspaceTaken(store, job)) && parkJob(store, job, 'workspace', tenant);
+  if ((await freeSlots(store, tenant)) === 0) return parkJob(store, job, 'slot', tenant);
+  const free = await isWorkspaceFree(store, job.tenant_id, job.workspace);
+  return !free && parkJob(store, job, 'workspace', tenant);
 }
-
-async function slotsFull(store: Store, tenant: TenantRecord): Promise<boolean> {
-  const item = await getItem(store, 'tenants', slotsKey(tenant.id));
-  const running: unknown = item === undefined ? 0 : unmarshall(item)['running'];
-  const cap = effectiveLimits(tenant.plan, tenant.limits).concurrent_jobs;
-  return cap !== null && typeof running === 'number' && running >= cap;
-}
-
-const workspaceTaken = async (store: Store, job: JobRecord): Promise<boolean> =>
-  (await getItem(store, 'tenants', workspaceKey(job.tenant_id, job.workspace))) !== undefined;

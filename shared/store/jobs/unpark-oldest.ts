@@ -17,10 +17,14 @@ export async function unparkOldest(store: Store, tenantId: string, workspace: st
   return unparked.filter((job) => job !== undefined);
 }
 
+/** A job whose fresh message is lost is looked at by the sweeper after this long, however rarely it was before. */
+const UNPARKED_CHECK_MS = 60_000;
+
 /** How many of the oldest are tried: another worker may be promoting them at the same time. */
 const CANDIDATES = 5;
 
-async function unparkFirst(
+/** Takes the oldest job of a line (`parked_for`) out of parking. Undefined when nobody waits there. */
+export async function unparkFirst(
   store: Store,
   tenantId: string,
   parkedFor: string,
@@ -38,6 +42,7 @@ async function unparkFirst(
   for (const candidate of answer.Items ?? []) {
     const jobId = candidate['job_id']?.S ?? '';
     const item = await updateItem(store, 'jobs', jobKey(tenantId, jobId), {
+      set: { next_check_at: store.clock.now() + UNPARKED_CHECK_MS, checks: 0 },
       remove: ['parked_for'],
       condition: '#status = :pending AND #parked_for = :parked_for',
       values: { pending: 'pending', parked_for: parkedFor },

@@ -250,3 +250,13 @@ test('calls are recorded with their operation and what they touch', async () => 
   ]);
   expect(calls.every(({ request_bytes }) => request_bytes > 0)).toBe(true);
 });
+
+test('time jumps at once for those who wait for a message and for those who read the Date header', async () => {
+  const queue = await createQueue(sqs, 'later');
+  await queue.send('late', { DelaySeconds: 600 });
+  const waiting = queue.receive({ WaitTimeSeconds: 20 });
+  await aws.advance(600_000);
+  expect(bodies(await waiting)).toEqual(['late']);
+  const { headers } = await fetch(`${aws.endpoint}/`);
+  expect(Date.parse(headers.get('date') ?? '') - Date.now()).toBeGreaterThan(590_000);
+});

@@ -11,6 +11,7 @@ import { lambda as sweeper } from '../../../api/functions/sweeper.ts';
 import { wakeWorkers } from '../../../api/functions/wake-workers.ts';
 import type { ACCESS_LOG_FORMAT } from '../../../api/operations/ingest-access-log.ts';
 import type { Aws } from '../../../shared/deps.ts';
+import { parkedForSlot } from '../../../shared/store/jobs/job-state.ts';
 import { addJob } from '../../store/fixture.ts';
 import { createTestTenant } from '../../harness/outpost.ts';
 import { type Recorder, run } from './recorder.ts';
@@ -80,7 +81,7 @@ export async function driveDeadLetters({ aws, recorder, env }: Drive): Promise<v
   await recorder.during('dead-letters', () => run(deadLetters, env, {}));
 }
 
-/** Overdue jobs of every priority, and a tenant whose deletion was left half-way. */
+/** Overdue jobs of every priority, a parked one that nothing keeps any longer, and a tenant whose deletion was left half-way. */
 export async function driveSweeper(
   { aws, recorder, env }: Drive,
   leaveHalfDeleted: () => Promise<void>,
@@ -89,6 +90,7 @@ export async function driveSweeper(
   for (const priority of ['high', 'normal', 'low'] as const) {
     await addJob(aws.store, tenant, { priority, next_check_at: Date.now() - 1000 });
   }
+  await addJob(aws.store, tenant, { parked_for: parkedForSlot(tenant.tenantId) });
   await leaveHalfDeleted();
   await recorder.during('sweeper', async () => {
     await run(sweeper, env, {});

@@ -1,7 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, setDefaultTimeout } from 'bun:test';
 import { TEST_TIMEOUT_MS } from '../../harness/timeout.ts';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sendJob } from '../../../shared/queue/send-job.ts';
 import { shown } from '../../faults/shown.ts';
 import type { Child } from '../../harness/child.ts';
+import { makeSpoolFolder } from '../../../worker/output/spool-folder.ts';
 import { eventually, LONG_TEST_MS } from '../launcher/probe.ts';
 import {
   HOOK_MS,
@@ -11,6 +16,8 @@ import {
   hire,
   isRunning,
   LEASE_SECONDS,
+  leasesEnd,
+  longSleep,
   outputText,
   startWorld,
   TAKEOVER_MS,
@@ -41,22 +48,39 @@ describe('a worker that dies', () => {
   test(
     'leaves no orphan, and its job is run again after the lease (fault 3)',
     async () => {
-      const worker = await crew.start();
+      const napping = longSleep();
+      const TMPDIR = mkdtempSync(join(tmpdir(), 'outpost-spools-'));
+      const worker = await crew.start({ TMPDIR });
+      const [left = ''] = readdirSync(TMPDIR);
       const tenant = await world.tenant();
       const jobId = await world.submit(
         tenant,
-        'echo begun; [ -e again ] && exit 0; touch again; setsid sleep 7773',
+        `echo begun; [ -e again ] && exit 0; touch again; setsid ${napping}`,
       );
       await hasWritten(world, tenant, jobId, 'begun');
-      await eventually(() => isRunning('sleep 7773'));
+      await eventually(() => isRunning(napping));
       await worker.kill();
-      await eventually(async () => !(await isRunning('sleep 7773')));
-      await crew.start();
-      const job = await world.until(tenant, jobId, undefined, TAKEOVER_MS);
+      await eventually(async () => !(await isRunning(napping)));
+      expect(readdirSync(join(TMPDIR, left)).length).toBeGreaterThan(1);
+      const neighbour = makeSpoolFolder(TMPDIR);
+      const successor = await crew.start({ TMPDIR });
+      // What the agent wrote is gone from the disk; a living worker keeps its own.
+      expect(existsSync(join(TMPDIR, left))).toBe(false);
+      expect(existsSync(neighbour.path)).toBe(true);
+      neighbour.remove();
+      await sendJob(world.aws.queues, await world.job(tenant, jobId));
+      // Not while the lease lasts.
+      await eventually(() =>
+        successor.logs().some((line) => line['event'] === 'job.not_claimed' && line['job_id'] === jobId),
+      );
+      await leasesEnd(world);
+      const job = await world.until(tenant, jobId);
       expect(job).toMatchObject({ status: 'succeeded', attempt: 2, platform_failures: 1 });
       const events = await world.events(tenant, jobId);
       expectNoGap(events);
       expect(outputText(events)).toBe('begun\nbegun\n');
+      await crew.dismiss();
+      rmSync(TMPDIR, { recursive: true, force: true });
       shown(3, 1);
     },
     LONG_TEST_MS,
@@ -75,15 +99,20 @@ describe('a worker that dies', () => {
         'worker.after_output',
         'worker.after_end',
       ];
-      const tenant = await world.tenant();
-      const jobs: string[] = [];
-      for (const point of points) {
-        const doomed = await crew.start({ OUTPOST_FAILPOINTS: `${point}=kill` });
-        jobs.push(await world.submit(tenant, 'echo done', { workspace: point }));
-        await hasDied(doomed);
-      }
+      const doomed = await Promise.all(
+        points.map((point) => crew.start({ OUTPOST_FAILPOINTS: `${point}=kill` })),
+      );
+      // As many jobs as workers, and each worker dies of the first that it takes.
+      const submitted = await Promise.all(
+        points.map(async () => {
+          const tenant = await world.tenant();
+          return { tenant, jobId: await world.submit(tenant, 'echo done') };
+        }),
+      );
+      await Promise.all(doomed.map(hasDied));
+      await leasesEnd(world);
       await Promise.all([crew.start(), crew.start()]);
-      for (const jobId of jobs) {
+      for (const { tenant, jobId } of submitted) {
         const job = await world.until(tenant, jobId, undefined, TAKEOVER_MS);
         expect(job).toMatchObject({ status: 'succeeded', failure: null });
         const events = await world.events(tenant, jobId);
@@ -118,6 +147,7 @@ describe('a worker that dies', () => {
       const jobId = await world.submit(tenant, 'echo doomed');
       await world.local.calls.start();
       await hasDied(await crew.start({ OUTPOST_FAILPOINTS: 'worker.after_claim=kill' }));
+      await leasesEnd(world);
       const failing = await crew.start({ OUTPOST_FAILPOINTS: 'worker.before_launch=throw' });
       const job = await world.until(tenant, jobId, undefined, 2 * TAKEOVER_MS);
       expect(job).toMatchObject({

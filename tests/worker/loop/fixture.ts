@@ -158,6 +158,12 @@ export const outputText = (events: JobEvent[]): string =>
     )
     .join('');
 
+/**
+ * A command that sleeps for months, and that no other test of this machine runs, in whatever checkout: to be found
+ * among its processes, and not to be taken for anybody else's.
+ */
+export const longSleep = (): string => `sleep ${10_000_000 + Math.floor(Math.random() * 10_000_000)}`;
+
 /** Whether a process whose command line holds this text is alive. */
 export const isRunning = async (marker: string): Promise<boolean> => {
   const listing = await new Response(Bun.spawn(['ps', '-eo', 'args'], { stdout: 'pipe' }).stdout).text();
@@ -181,6 +187,15 @@ export const hire = (world: World): Crew => {
     },
   };
 };
+
+/** A lease, the margin of the claim and what the message stays hidden beyond. */
+const ABANDONED_MS = (LEASE_SECONDS + 15) * 1000;
+
+/**
+ * Lets the leases of workers that have died run out, and their messages appear again: time passes on AWS at once.
+ * No living worker of this world may hold a job.
+ */
+export const leasesEnd = (world: World): Promise<void> => world.local.advance(ABANDONED_MS);
 
 /** A lease, the margin of the claim, the sweeper's look and a run. */
 export const TAKEOVER_MS = (LEASE_SECONDS + 5) * 1000 + PATIENCE_MS;

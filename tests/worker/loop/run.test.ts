@@ -5,7 +5,7 @@ import { providerKeySecret } from '../../../shared/secrets/secrets.ts';
 import type { Child } from '../../harness/child.ts';
 import { shown } from '../../faults/shown.ts';
 import { eventually } from '../launcher/probe.ts';
-import { HOOK_MS, isRunning, outputText, startWorld } from './fixture.ts';
+import { HOOK_MS, isRunning, longSleep, outputText, startWorld } from './fixture.ts';
 import type { World } from './fixture.ts';
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -62,27 +62,28 @@ describe('a worker', () => {
   });
 
   test('ends an agent that runs too long, with everything it started', async () => {
+    const napping = longSleep();
     const tenant = await world.tenant();
-    const jobId = await world.submit(tenant, '(setsid sleep 7771 &) ; sleep 7771', { timeout_seconds: 2 });
+    const jobId = await world.submit(tenant, `(setsid ${napping} &) ; ${napping}`, { timeout_seconds: 2 });
     const job = await world.until(tenant, jobId);
     expect(job).toMatchObject({ status: 'timed_out', failure: { code: 'timed_out' } });
-    expect(await isRunning('sleep 7771')).toBe(false);
+    expect(await isRunning(napping)).toBe(false);
   });
 
   test('cancels a running job with its escapees within 10 s', async () => {
+    const napping = longSleep();
     const tenant = await world.tenant();
-    const script =
-      'trap "" TERM; echo up; setsid sleep 7772 & (setsid sh -c "sleep 7772" &); while :; do sleep 1; done';
+    const script = `trap "" TERM; echo up; setsid ${napping} & (setsid sh -c "${napping}" &); while :; do sleep 1; done`;
     const jobId = await world.submit(tenant, script);
     await world.until(tenant, jobId, (job) => job.agent_started_at !== undefined);
-    await eventually(() => isRunning('sleep 7772'));
+    await eventually(() => isRunning(napping));
     const asked = performance.now();
     expect((await world.cancel(tenant, jobId)).status).toBe(202);
-    await eventually(async () => !(await isRunning('sleep 7772')));
+    await eventually(async () => !(await isRunning(napping)));
     expect(performance.now() - asked).toBeLessThan(10_000);
     const job = await world.until(tenant, jobId);
     expect(job).toMatchObject({ status: 'cancelled', failure: { code: 'cancelled' } });
-    expect(await isRunning('sleep 7772')).toBe(false);
+    expect(await isRunning(napping)).toBe(false);
   });
 
   test('ends a job whose tenant linked its workspace away, and goes on', async () => {
@@ -138,10 +139,13 @@ describe('a worker', () => {
 
   test('says how it is, and keeps one line a job', async () => {
     const tenant = await world.tenant();
-    const jobId = await world.submit(tenant, 'sleep 2');
+    const jobId = await world.submit(tenant, 'sleep 4');
     await world.until(tenant, jobId, (job) => job.agent_started_at !== undefined);
     const busy: unknown = await (await fetch(`${worker.endpoint}/health`)).json();
     expect(busy).toMatchObject({ live: true, ready: true, current_job: { job_id: jobId } });
+    // Waits for the workspace, and is cancelled before any worker has it.
+    const waiting = await world.submit(tenant, 'true');
+    expect((await world.cancel(tenant, waiting)).status).toBe(200);
     await world.until(tenant, jobId);
     await eventually(async () => {
       const idle: unknown = await (await fetch(`${worker.endpoint}/health`)).json();
@@ -150,6 +154,10 @@ describe('a worker', () => {
     const lines = worker.logs().filter((line) => line['event'] === 'job.attempt' && line['job_id'] === jobId);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({ settled: 'ended', status: 'succeeded', tenant_id: tenant.tenantId });
+    const cancelled = [...world.api.logs(), ...worker.logs()].filter((line) => line['job_id'] === waiting);
+    expect(cancelled.filter((line) => line['settled'] === 'ended')).toMatchObject([
+      { event: 'job.attempt', status: 'cancelled', attempt: 0, tenant_id: tenant.tenantId },
+    ]);
     const metrics = worker.logs().filter((line) => '_aws' in line);
     expect(metrics.some((line) => typeof line['QueueAge'] === 'number')).toBe(true);
     expect(metrics.some((line) => typeof line['RunTime'] === 'number' && line['agent'] === 'sh')).toBe(true);

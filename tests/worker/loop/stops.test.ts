@@ -17,6 +17,7 @@ import {
   hasWritten,
   hire,
   isRunning,
+  longSleep,
   outputText,
   startWorld,
 } from './fixture.ts';
@@ -41,17 +42,18 @@ describe('a worker that is stopped', () => {
   test(
     'hands its job back, counts nothing, and another one runs it (fault 15)',
     async () => {
+      const napping = longSleep();
       const worker = await crew.start();
       const tenant = await world.tenant();
       const jobId = await world.submit(
         tenant,
-        '[ -e again ] && echo second && exit 0; touch again; echo first; sleep 7774',
+        `[ -e again ] && echo second && exit 0; touch again; echo first; ${napping}`,
       );
-      await eventually(() => isRunning('sleep 7774'));
+      await eventually(() => isRunning(napping));
       const asked = performance.now();
       expect(await worker.stop()).toBe(0);
       expect(performance.now() - asked).toBeLessThan(RELEASED_WITHIN_MS);
-      expect(await isRunning('sleep 7774')).toBe(false);
+      expect(await isRunning(napping)).toBe(false);
       const pending = await world.job(tenant, jobId);
       expect(pending).toMatchObject({ status: 'pending', agent_failures: 0, platform_failures: 0 });
       await crew.start();
@@ -87,9 +89,10 @@ describe('a worker that is stopped', () => {
   test(
     'twice, does not wait for S3 any longer',
     async () => {
+      const napping = longSleep();
       const worker = await crew.start();
       const tenant = await world.tenant();
-      const jobId = await world.submit(tenant, 'echo first; sleep 7776');
+      const jobId = await world.submit(tenant, `echo first; ${napping}`);
       await hasStarted(world, tenant, jobId);
       await world.local.faults.set([{ service: 's3', fault: { kind: 'outage' } }]);
       process.kill(worker.pid, 'SIGTERM');
@@ -106,12 +109,13 @@ describe('a worker that is stopped', () => {
   );
 
   test('twice after its agent has ended, ends the job, and says that its output is cut', async () => {
+    const napping = longSleep();
     const worker = await crew.start();
     const tenant = await world.tenant();
-    const jobId = await world.submit(tenant, 'echo first; sleep 7777 & sleep 2; echo last; kill $!');
+    const jobId = await world.submit(tenant, `echo first; ${napping} & sleep 2; echo last; kill $!`);
     await hasWritten(world, tenant, jobId, 'first');
     await world.local.faults.set([{ service: 's3', fault: { kind: 'outage' } }]);
-    await eventually(async () => !(await isRunning('sleep 7777')));
+    await eventually(async () => !(await isRunning(napping)));
     await eventually(() => worker.logs().some((line) => line['event'] === 'output.write_failed'));
     process.kill(worker.pid, 'SIGTERM');
     await Bun.sleep(1_000);
@@ -125,15 +129,16 @@ describe('a worker that is stopped', () => {
   });
 
   test('by the death of its watchdog, hands its job back and leaves nothing of it', async () => {
+    const napping = longSleep();
     const worker = await crew.start();
     const tenant = await world.tenant();
     const left = `/tmp/left-by-${tenant.tenantId}`;
-    const jobId = await world.submit(tenant, `touch ${left}; sleep 7778`);
-    await eventually(() => isRunning('sleep 7778'));
+    const jobId = await world.submit(tenant, `touch ${left}; ${napping}`);
+    await eventually(() => isRunning(napping));
     expect(existsSync(left)).toBe(true);
     process.kill(watchdogOf(worker.pid), 'SIGKILL');
     await hasDied(worker);
-    expect(await isRunning('sleep 7778')).toBe(false);
+    expect(await isRunning(napping)).toBe(false);
     expect(await world.job(tenant, jobId)).toMatchObject({
       status: 'pending',
       agent_failures: 0,
@@ -162,14 +167,15 @@ describe('a worker that is stopped', () => {
   test(
     'by SIGSTOP beyond its lease, commits nothing when it goes on (faults 5, 6)',
     async () => {
+      const napping = longSleep();
       const frozen = await crew.start();
       const tenant = await world.tenant();
-      const jobId = await world.submit(tenant, 'echo begun; sleep 7775');
+      const jobId = await world.submit(tenant, `echo begun; ${napping}`);
       await hasWritten(world, tenant, jobId, 'begun');
       process.kill(frozen.pid, 'SIGSTOP');
       // What a worker on another machine does when the lease is over.
       const claim = await claimWhenFree(tenant, jobId);
-      expect(await isRunning('sleep 7775')).toBe(false);
+      expect(await isRunning(napping)).toBe(false);
       process.kill(frozen.pid, 'SIGCONT');
       const settled = () =>
         frozen.logs().find((line) => line['event'] === 'job.attempt' && line['job_id'] === jobId);
