@@ -6,6 +6,7 @@ import type { ProviderKeys } from '../shared/secrets/provider-keys.ts';
 import type { AgentRegistry } from './agents/registry.ts';
 import type { Isolation } from './launcher/isolation.ts';
 import type { Metrics } from './metrics.ts';
+import type { TenantUids } from './run/tenant-uids.ts';
 import type { TaskProtection } from './task-protection.ts';
 import type { Watchdog } from './watchdog/watchdog.ts';
 
@@ -41,6 +42,7 @@ export type WorkerDeps = Pick<Aws, 'clock' | 'store' | 'queues' | 'outputs'> & {
   readonly isolation: Isolation;
   readonly watchdog: Watchdog;
   readonly taskProtection: TaskProtection;
+  readonly tenantUids: TenantUids;
 };
 
 /** When a worker is to end: `stopping` asks for a hand-back in good order, `hurry` for a quick one. */

@@ -24,6 +24,7 @@ import { createMetrics } from './metrics.ts';
 import { makeSpoolFolder, removeAbandonedSpools } from './output/spool-folder.ts';
 import { readWorkerEnv, workerSettings } from './settings.ts';
 import type { WorkerEnv } from './settings.ts';
+import { createTenantUids } from './run/tenant-uids.ts';
 import { createTaskProtection } from './task-protection.ts';
 import { startWatchdog } from './watchdog/watchdog.ts';
 import { wipeAbandoned } from './workspace/abandoned.ts';
@@ -141,6 +142,7 @@ async function createDeps(
     isolation,
     metrics: createMetrics(write, env.OUTPOST_ENV, clock),
     providerKeys: createProviderKeys(secrets, clock),
+    tenantUids: createTenantUids(store),
     agents: createAgentRegistry(await readExtraAgents(env.OUTPOST_EXTRA_AGENTS_FILE)),
     // What no service scales in has nothing to be protected from, and ECS refuses.
     taskProtection: createTaskProtection(settings.only === null ? env.ECS_AGENT_URI : undefined, log),

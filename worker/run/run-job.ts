@@ -11,7 +11,6 @@ import { lastEventIds } from '../../shared/output/seal.ts';
 import { claimJob } from '../../shared/store/jobs/claim-job.ts';
 import type { Claim, Lease } from '../../shared/store/jobs/claim-job.ts';
 import { sealAttempts } from '../../shared/store/jobs/write-leased.ts';
-import { getTenant } from '../../shared/store/tenants/get-tenant.ts';
 import type { StopSignals, WorkerDeps } from '../deps.ts';
 import { sendAnew } from '../loop/send-anew.ts';
 import { lockUidWithin } from '../workspace/lock.ts';
@@ -76,10 +75,8 @@ const orSendAnew = async <T>(
 };
 
 /** The uid its agents run under: null where tenants have none, undefined for an unknown tenant. */
-const tenantUid = async (deps: WorkerDeps, message: JobMessage): Promise<number | null | undefined> => {
-  if (deps.isolation.level !== 'uid') return null;
-  return (await getTenant(deps.store, message.tenant_id))?.uid;
-};
+const tenantUid = async (deps: WorkerDeps, message: JobMessage): Promise<number | null | undefined> =>
+  deps.isolation.level === 'uid' ? deps.tenantUids.of(message.tenant_id) : null;
 
 type Circumstances = {
   readonly claimedAt: number;
