@@ -74,6 +74,7 @@ export async function startAwsInProcess(): Promise<AwsInProcess> {
         },
       ),
     stop: () => {
+      for (const service of aws.services) service.stop?.();
       aws.stop();
       database.close();
     },
