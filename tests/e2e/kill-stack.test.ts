@@ -163,7 +163,8 @@ test(
       const ends = (await clientOf(job.tenant_id).events(job.job_id)).filter(({ type }) => type === 'end');
       expect(ends).toHaveLength(1);
       // Three kills in the midst of one job are the platform's failure; nothing else may keep it from succeeding.
-      if (job.failure?.code === 'platform_failure' && job.attempt === 3) continue;
+      // The claim that finds the third is an attempt as well, and may be killed, too.
+      if (job.failure?.code === 'platform_failure' && job.attempt > 3) continue;
       expect(job).toMatchObject({ status: 'succeeded', failure: null });
       const name = submissions.find(({ jobId }) => jobId === job.job_id)?.name ?? '';
       expect((await clientOf(job.tenant_id).output(job.job_id)).toString()).toBe(`${name}\ndone\n`);
