@@ -69,7 +69,7 @@ function windowsOf(world: BillingWorld, invoices: readonly Invoice[]): Window[] 
 const JOB_CENTS = 7;
 
 const perMinute = (times: readonly number[]): Map<number, number> => {
-  const minutes = times.map((time) => Math.floor(time / MINUTE)).toSorted();
+  const minutes = times.map((time) => Math.floor(time / MINUTE));
   return new Map([...Map.groupBy(minutes, Number)].map(([minute, each]) => [minute, each.length]));
 };
 
