@@ -40,7 +40,8 @@ async function measure({ quick, progress }: BenchContext, cleanup: Cleanup): Pro
   progress(`${subjects.length} systems are ready`);
 
   const idle = await measureIdle(subjects, tenants, size, progress);
-  const ages = agesOf(workers);
+  const warm = size.idleJobs;
+  const ages = agesOf(workers, warm);
   workers.push(...(await world.startWorkers(size.workers - IDLE_WORKERS)));
   progress(`${workers.length} workers`);
   const fleets = new Map<string, Fleet>();
@@ -56,7 +57,7 @@ async function measure({ quick, progress }: BenchContext, cleanup: Cleanup): Pro
       latencyTable('Idle: one job at a time', idle),
       latencyTable(`${tenants.length} tenants in flight`, loaded),
       fleetTable(fleets),
-      ageTable(ages, agesOf(workers).slice(ages.length)),
+      ageTable(ages, agesOf(workers, warm + ages.length)),
     ],
     plots: [
       ...plots('idle', 'idle', idle),
@@ -69,9 +70,12 @@ async function measure({ quick, progress }: BenchContext, cleanup: Cleanup): Pro
   };
 }
 
-/** Milliseconds from the message's sending to the claim of its job. */
-const agesOf = (workers: readonly Server[]): number[] =>
-  attemptsOf(workers).map((attempt) => attempt.queueAgeMs);
+/** Milliseconds from the message's sending to the claim of its job, for all jobs but the first so many. */
+const agesOf = (workers: readonly Server[], first: number): number[] =>
+  attemptsOf(workers)
+    .toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1))
+    .slice(first)
+    .map((attempt) => attempt.queueAgeMs);
 
 /** One job after the other; the systems take turns, and the first round is dropped. */
 async function measureIdle(

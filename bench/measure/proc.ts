@@ -7,11 +7,25 @@ const TICK_MS = 10;
 
 /** Processor time of a process and of its living descendants, in milliseconds. */
 export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return cpuMsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'), pid);
+}
+
+/** Of a process that may have ended since it was listed, and then was waited for by its parent: none. */
+function cpuMsOfChild(pid: number): number {
+  try {
+    return cpuMs(pid);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return 0;
+    throw error;
+  }
+}
+
+function cpuMsOf(stat: string, pid: number): number {
   // The name, in brackets, may hold spaces; utime and stime are the 12th and 13th field after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const own = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-  return childrenOf(pid).reduce((sum, child) => sum + cpuMs(child), own);
+  return childrenOf(pid).reduce((sum, child) => sum + cpuMsOfChild(child), own);
 }
 
 function childrenOf(pid: number): number[] {
