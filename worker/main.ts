@@ -18,6 +18,8 @@ import { LaunchError } from './launcher/error.ts';
 import { probeIsolation } from './launcher/isolation.ts';
 import type { Isolation } from './launcher/isolation.ts';
 import { neighbourProblems } from './launcher/probe-neighbour.ts';
+import { inTurn } from './launcher/turn.ts';
+import type { UidRange } from './launcher/uid-range.ts';
 import { runLoop } from './loop/loop.ts';
 import { runOnly } from './loop/only-job.ts';
 import { createMetrics } from './metrics.ts';
@@ -101,6 +103,10 @@ async function boot(env: WorkerEnv, settings: WorkerSettings, log: Log): Promise
   // The access point of a dedicated tenant makes everything the tenant's own, its root included.
   await prepareRoot(settings.workspacesRoot, settings.only === null ? undefined : uids);
   await prepareRoot(settings.jobsRoot);
+  return inTurn(settings.locksRoot, uids, () => probe(env, settings, uids, log));
+}
+
+async function probe(env: WorkerEnv, settings: WorkerSettings, uids: UidRange, log: Log): Promise<Isolation> {
   const required = env.OUTPOST_ENV === 'prod' ? 'uid' : env.OUTPOST_ISOLATION;
   const isolation = await probeIsolation({
     workspacesRoot: settings.workspacesRoot,

@@ -47,7 +47,7 @@ const PROBE_LIMITS: Limits = { processes: 64, openFiles: 64, fileSizeBytes: 1024
 type Attempt = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /**
- * What this machine offers, found out by doing it rather than by reading versions. Level `uid` also needs the
+ * What this machine offers, found out by doing it rather than by reading versions, in turn (turn.ts). Level `uid` also needs the
  * workspaces and the executables to be reachable by a tenant, which a checkout in a 0700 home is not.
  * Throws LaunchError `isolation_unavailable` when `required` (or `forced`) cannot be met, naming the reason, and
  * `uid_refused` for a range that could hold accounts.
@@ -107,7 +107,7 @@ async function tryUid(candidate: Isolation, options: ProbeOptions): Promise<Atte
   if (!prlimit || !setpriv) return refused('prlimit and setpriv of util-linux are needed');
   const owner = rangeOwner(candidate.uids);
   if (owner !== null) return refused(`the tenants' uids are not free: ${owner}`);
-  const uid = candidate.uids.first;
+  const uid = candidate.uids.last;
   const sh = tool(candidate.tools, 'sh');
   if (!(await exitsZero([...asTenantArgv(candidate, uid, { dieWithParent: true }), sh, '-c', 'exit 0']))) {
     return refused(`this machine does not let the worker become uid ${uid}`);

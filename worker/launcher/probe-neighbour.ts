@@ -1,40 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockUidWithin } from '../workspace/lock.ts';
 import { asTenantArgv, tool } from './chain.ts';
-import { LaunchError } from './error.ts';
 import { runHelper } from './helper.ts';
 import type { Isolation } from './isolation.ts';
 
 const TIMEOUT_MS = 10_000;
-/** As many workers of one machine as start at once take turns. */
-const TURN_MS = 60_000;
 
 /**
  * What one tenant of this machine can reach that is not its own, found out by trying: another tenant's private
  * folder, and the environment of this process, which has the platform's credentials. Empty when all is well, and
- * at levels where tenants have no uid of their own. Holds the lock on the uid that owns the folder, or another
- * worker that starts would take it for the leftovers of a job. Throws LaunchError `isolation_unavailable` when
- * that lock is never free.
+ * at levels where tenants have no uid of their own. To be called in turn (turn.ts).
  */
 export async function neighbourProblems(
   isolation: Isolation,
-  roots: { readonly jobsRoot: string; readonly locksRoot: string },
+  { jobsRoot: root }: { readonly jobsRoot: string },
 ): Promise<string[]> {
   if (isolation.level !== 'uid') return [];
-  const owner = isolation.uids.last;
-  const unlock = await lockUidWithin(roots.locksRoot, owner, TURN_MS);
-  if (unlock === null)
-    throw new LaunchError('isolation_unavailable', `uid ${owner} is never free to be tried`);
-  try {
-    return await tryNeighbours(isolation, roots.jobsRoot);
-  } finally {
-    unlock();
-  }
-}
-
-async function tryNeighbours(isolation: Isolation, root: string): Promise<string[]> {
   const { first: stranger, last: owner } = isolation.uids;
   const folder = join(root, `probe-${process.pid}-${randomUUID()}`);
   const file = join(folder, 'private');

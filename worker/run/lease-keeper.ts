@@ -1,5 +1,5 @@
 import { describeError } from '../../shared/errors.ts';
-import type { JobRecord } from '../../shared/model/job.ts';
+import { isTerminal, type JobRecord } from '../../shared/model/job.ts';
 import { extendVisibility } from '../../shared/queue/receive-jobs.ts';
 import type { ReceivedJob } from '../../shared/queue/receive-jobs.ts';
 import type { Lease } from '../../shared/store/jobs/claim-job.ts';
@@ -95,7 +95,9 @@ export const keepLease = (
 
   const lookForCancel = async (): Promise<void> => {
     try {
-      look(await getJob(deps.store, lease.tenantId, lease.jobId));
+      const job = await getJob(deps.store, lease.tenantId, lease.jobId);
+      // Ended, most likely by this very attempt, whose write is about to be answered; a heartbeat sees all else.
+      if (job === undefined || !isTerminal(job.status)) look(job);
     } catch (error) {
       deps.log.warn('lease.look_failed', describeError(error));
     }

@@ -16,7 +16,7 @@ const LIST_TIMEOUT_MS = 60_000;
 /**
  * Wipes what tenants left on this machine when a worker died in the middle of a job: processes, job folders,
  * files in shared folders, IPC. Tenants that another worker is serving are left alone. For the start of a
- * worker; does nothing below level uid, where nobody could tell whose things they are. Returns the wiped uids.
+ * worker, in turn (launcher/turn.ts); does nothing below level uid, where nobody could tell whose things they are. Returns the wiped uids.
  * Throws as wipeAfterJob does.
  */
 export async function wipeAbandoned(
@@ -80,7 +80,7 @@ async function uidsWithSharedFiles(isolation: Isolation): Promise<number[]> {
   const range = ['-uid', `+${uids.first - 1}`, '-uid', `-${uids.last + 1}`];
   const { stdout } = await runHelper(
     [
-      ...asTenantArgv(isolation, uids.first, { dieWithParent: true }),
+      ...asTenantArgv(isolation, uids.last, { dieWithParent: true }),
       tool(tools, 'find'),
       ...SHARED_FOLDERS,
       '-xdev',

@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
 import { probeIsolation } from '../../../worker/launcher/isolation.ts';
+import { inTurn } from '../../../worker/launcher/turn.ts';
 import { neighbourProblems } from '../../../worker/launcher/probe-neighbour.ts';
 import { wipeAbandoned } from '../../../worker/workspace/abandoned.ts';
 import { markedInPsOutput } from '../../../worker/launcher/processes.ts';
@@ -51,24 +52,31 @@ describe('neighbourProblems', () => {
   afterAll(locks.remove);
   const rootsIn = (jobsRoot: string) => ({ jobsRoot, locksRoot: locks.path });
 
-  test.skipIf(!isRoot)('is undisturbed by workers that start at the same time and clean up', async () => {
-    const folder = openFolder();
-    const roots = rootsIn(folder.path);
-    // Nobody else's: whatever has one of these uids is killed.
-    const uids = { first: TEST_UIDS.last - 10, last: TEST_UIDS.last - 5 };
-    const isolation = await probeIsolation({ ...everywhere, uids });
-    let trying = true;
-    const others = (async () => {
-      while (trying) await wipeAbandoned(isolation, roots);
-    })();
-    for (let turn = 0; turn < 10; turn += 1) {
-      const both = [neighbourProblems(isolation, roots), neighbourProblems(isolation, roots)];
-      expect((await Promise.all(both)).flat()).toEqual([]);
-    }
-    trying = false;
-    await others;
-    folder.remove();
-  });
+  test.skipIf(!isRoot)(
+    'and the probe are undisturbed by workers that start at the same time and clean up',
+    async () => {
+      const folder = openFolder();
+      const roots = rootsIn(folder.path);
+      // Nobody else's: whatever has one of these uids is killed.
+      const uids = { first: TEST_UIDS.last - 10, last: TEST_UIDS.last - 5 };
+      const isolation = await probeIsolation({ ...everywhere, uids });
+      let trying = true;
+      const others = (async () => {
+        while (trying) await wipeAbandoned(isolation, roots);
+      })();
+      for (let turn = 0; turn < 10; turn += 1) {
+        const start = () =>
+          inTurn(roots.locksRoot, uids, async () => {
+            const { level } = await probeIsolation({ ...everywhere, uids });
+            return [level, ...(await neighbourProblems(isolation, roots))];
+          });
+        expect(await Promise.all([start(), start()])).toEqual([['uid'], ['uid']]);
+      }
+      trying = false;
+      await others;
+      folder.remove();
+    },
+  );
 
   test.skipIf(!isRoot)('finds nothing where tenants have uids of their own', async () => {
     const folder = openFolder();
