@@ -38,6 +38,8 @@ export type Aws = {
 const MAX_ATTEMPTS = 5;
 
 const CONNECTION_TIMEOUT_MS = 2_000;
+/** Of one client. The SDK counts the wait for a free one as connecting, so a burst must never use them all. */
+const MAX_SOCKETS = 1_024;
 /** Until the answer begins. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A long poll of SQS is answered after 20 s. */
@@ -56,6 +58,8 @@ const clientConfig = (
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout,
     throwOnRequestTimeout: true,
+    httpAgent: { maxSockets: MAX_SOCKETS },
+    httpsAgent: { maxSockets: MAX_SOCKETS },
   },
   ...(env.AWS_ENDPOINT_URL === undefined ? {} : { endpoint: env.AWS_ENDPOINT_URL }),
 });

@@ -9,6 +9,8 @@ import type { ApiDeps } from '../deps.ts';
 export type Followed = { readonly kind: 'event'; readonly event: JobEvent } | { readonly kind: 'idle' };
 
 const PAGE_BYTES = 256 * 1024;
+/** A job that has just been submitted soon begins: whoever comes now looks often at first. */
+const FIRST_POLL_MS = 50;
 const POLL_MS = 250;
 const POLL_MAX_MS = 1_000;
 /** How often a stream asks whether its reader may still read: it can stay open for hours. */
@@ -27,7 +29,7 @@ export async function* followEvents(
 ): AsyncGenerator<Followed> {
   let current: JobRecord = job;
   let position = afterId;
-  let wait = POLL_MS;
+  let wait = FIRST_POLL_MS;
   let checkedAt = deps.clock.monotonic();
   const reread = async (): Promise<JobRecord | null> =>
     (await getJob(deps.store, job.tenant_id, job.job_id)) ?? null;
@@ -46,10 +48,11 @@ export async function* followEvents(
     }
     if (page.state === 'waiting') {
       if (page.events.length === 0) yield { kind: 'idle' };
-      wait = page.events.length > 0 ? POLL_MS : Math.min(wait * 1.5, POLL_MAX_MS);
+      if (page.events.length > 0) wait = POLL_MS;
       const left = options.until - deps.clock.monotonic();
       if (left <= 0) return;
       await pause(Math.min(wait, left), options.signal);
+      wait = Math.min(wait * 1.5, POLL_MAX_MS);
     }
     const fresh = await reread();
     if (fresh === null) return;
