@@ -8,7 +8,8 @@ import type { Table, Target } from '../model.ts';
 import { runLogged } from './attempts.ts';
 
 const MIB = 1024 ** 2;
-const RSS_LIMIT_MIB = 150;
+/** 150 MB. */
+const RSS_LIMIT_MIB = 150e6 / MIB;
 const LINE = `say ${'flood of text, '.repeat(6)}`;
 
 /** Writes half to each pipe, both at once. */

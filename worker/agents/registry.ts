@@ -6,6 +6,9 @@ import { codex } from './rows/codex.ts';
 import { gemini } from './rows/gemini.ts';
 import { grok } from './rows/grok.ts';
 
+/** Made with the module: the build compiles what it finds then. */
+const AgentRows = AgentRow.array();
+
 /** The agents that Outpost ships. */
 export const BUILT_IN_AGENTS: readonly AgentRow[] = [claude, codex, gemini, grok, aider];
 
@@ -23,7 +26,7 @@ export type AgentRegistry = {
  * that is taken.
  */
 export const createAgentRegistry = (extraRows: unknown = []): AgentRegistry => {
-  const extra = AgentRow.array()(extraRows);
+  const extra = AgentRows(extraRows);
   if (extra instanceof type.errors) throw new Error(`extra agents: ${extra.summary}`);
   const rows = new Map<string, AgentRow>();
   for (const row of [...BUILT_IN_AGENTS.map((built) => AgentRow.assert(built)), ...extra]) {
