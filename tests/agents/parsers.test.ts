@@ -226,6 +226,11 @@ describe('damaged output', () => {
     );
   });
 
+  test.each(['claude', 'grok'] as const)('%s: usage by model that is no usage is no result', (parser) => {
+    const line = { type: 'result', is_error: false, modelUsage: { one: null, other: 7 } };
+    expect(parseRun(parser, JSON.stringify(line))).toEqual({ events: [], verdict: null, usage: null });
+  });
+
   test('a giant tool result becomes a small event, in little time', () => {
     const line = JSON.stringify({
       type: 'user',

@@ -88,9 +88,10 @@ const query = (
   );
 };
 
-const StoredEntry = AuditEntry.onUndeclaredKey('delete');
+const FIELDS: ReadonlySet<string> = new Set(AuditEntry.props.map((property) => property.key));
 
+/** What is stored beside the entry (its key, its expiry) is no part of it. */
 const keyed = (item: Item): KeyedEntry => ({
   key: item['entry_key']?.S ?? '',
-  entry: fromItem(StoredEntry, item),
+  entry: fromItem(AuditEntry, Object.fromEntries(Object.entries(item).filter(([name]) => FIELDS.has(name)))),
 });

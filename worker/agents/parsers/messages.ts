@@ -20,6 +20,7 @@ const Block = type({
 type Block = typeof Block.infer;
 
 const Turn = type({ type: "'assistant' | 'user'", message: { content: Block.array().or('string') } });
+type Turn = typeof Turn.infer;
 
 const count = 'number.integer >= 0';
 const Result = type({
@@ -35,7 +36,19 @@ const Result = type({
 });
 type Result = typeof Result.infer;
 
-const Line = Turn.or(Result);
+/**
+ * What a line must be is told by its type and not by a union of these: arktype 2.2.9 throws at a union where two
+ * members of a record in it are no objects.
+ */
+const Typed = type({ type: 'string' });
+const TYPES: ReadonlySet<string> = new Set(['assistant', 'user', 'result']);
+
+const lineOf = (json: unknown): Turn | Result | null => {
+  const typed = Typed(json);
+  if (typed instanceof type.errors || !TYPES.has(typed.type)) return null;
+  const line = typed.type === 'result' ? Result(json) : Turn(json);
+  return line instanceof type.errors ? null : line;
+};
 
 /** The text of a tool result, which is a string or a list of blocks. */
 const Blocks = type({ 'text?': 'string' }).array();
@@ -96,8 +109,8 @@ export const createMessagesParser = (outputText: (content: string) => string): O
   let usage: Usage | null = null;
   return {
     stdout(text) {
-      const line = Line(parseJsonLine(text));
-      if (line instanceof type.errors) return [];
+      const line = lineOf(parseJsonLine(text));
+      if (line === null) return [];
       if (line.type === 'result') {
         verdict = verdictOf(line);
         usage = usageOf(line);
