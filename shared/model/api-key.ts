@@ -1,4 +1,5 @@
 import { type } from 'arktype';
+import { declaredBy } from './declared-by.ts';
 import { DisplayName, NonNegativeInteger, Timestamp, Ulid, Uuid } from './primitives.ts';
 import { LimitOverrides, Plan, TenantStatus } from './tenant.ts';
 
@@ -55,8 +56,7 @@ export type ApiKeyRecord = typeof ApiKeyRecord.infer;
 
 /** The key as its owner may see it: what the model declares, and never the hash. */
 export function publicApiKey(record: ApiKeyRecord, lastUsed: string | null): ApiKey {
-  const fields = Object.entries(record).filter(([field]) => PUBLIC_FIELDS.includes(field));
-  return ApiKey.assert({ ...Object.fromEntries(fields), last_used: lastUsed });
+  return ApiKey.assert({ ...publicFields(record), last_used: lastUsed });
 }
 
-const PUBLIC_FIELDS: readonly string[] = ApiKey.props.map((property) => property.key);
+const publicFields = declaredBy(ApiKey);

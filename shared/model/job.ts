@@ -1,4 +1,5 @@
 import { type } from 'arktype';
+import { declaredBy } from './declared-by.ts';
 import { Usage } from './event.ts';
 import { NonNegativeInteger, notList, Timestamp, Ulid, Uuid } from './primitives.ts';
 
@@ -111,8 +112,7 @@ export type JobRecord = typeof JobRecord.infer;
 
 /** The job as its tenant may see it. */
 export function publicJob(record: JobRecord): Job {
-  const fields = Object.entries(record).filter(([field]) => PUBLIC_FIELDS.includes(field));
-  return Job.assert(Object.fromEntries(fields));
+  return Job.assert(publicFields(record));
 }
 
-const PUBLIC_FIELDS: readonly string[] = Job.props.map((property) => property.key);
+const publicFields = declaredBy(Job);

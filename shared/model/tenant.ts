@@ -1,5 +1,6 @@
 import { type } from 'arktype';
 import { BillingState } from './billing.ts';
+import { declaredBy } from './declared-by.ts';
 import { DisplayName, NonNegativeInteger, notList, Timestamp, Uuid } from './primitives.ts';
 
 /** A customer of the operator: what owns keys, jobs, workspaces and a bill. */
@@ -74,8 +75,7 @@ export type TenantRecord = typeof TenantRecord.infer;
 
 /** The tenant as its owner and the operator may see it: what the model declares, whatever else is stored. */
 export function publicTenant(record: TenantRecord): Tenant {
-  const fields = Object.entries(record).filter(([field]) => PUBLIC_FIELDS.includes(field));
-  return Tenant.assert(Object.fromEntries(fields));
+  return Tenant.assert(publicFields(record));
 }
 
-const PUBLIC_FIELDS: readonly string[] = Tenant.props.map((property) => property.key);
+const publicFields = declaredBy(Tenant);

@@ -1,6 +1,7 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { epochSeconds } from '../../clock.ts';
 import { AuditEntry } from '../../model/audit-entry.ts';
+import { declaredBy } from '../../model/declared-by.ts';
 import { fromItem, type Item, type Store, toItem } from '../store.ts';
 
 export type AuditFilter = {
@@ -88,10 +89,9 @@ const query = (
   );
 };
 
-const FIELDS: ReadonlySet<string> = new Set(AuditEntry.props.map((property) => property.key));
+const entryFields = declaredBy(AuditEntry);
 
-/** What is stored beside the entry (its key, its expiry) is no part of it. */
 const keyed = (item: Item): KeyedEntry => ({
   key: item['entry_key']?.S ?? '',
-  entry: fromItem(AuditEntry, Object.fromEntries(Object.entries(item).filter(([name]) => FIELDS.has(name)))),
+  entry: fromItem(AuditEntry, entryFields(item)),
 });
