@@ -41,13 +41,17 @@ type Result = typeof Result.infer;
  * members of a record in it are no objects.
  */
 const Typed = type({ type: 'string' });
-const TYPES: ReadonlySet<string> = new Set(['assistant', 'user', 'result']);
+const LINES = new Map<string, typeof Turn | typeof Result>([
+  ['assistant', Turn],
+  ['user', Turn],
+  ['result', Result],
+]);
 
 const lineOf = (json: unknown): Turn | Result | null => {
   const typed = Typed(json);
-  if (typed instanceof type.errors || !TYPES.has(typed.type)) return null;
-  const line = typed.type === 'result' ? Result(json) : Turn(json);
-  return line instanceof type.errors ? null : line;
+  if (typed instanceof type.errors) return null;
+  const line = LINES.get(typed.type)?.(json);
+  return line === undefined || line instanceof type.errors ? null : line;
 };
 
 /** The text of a tool result, which is a string or a list of blocks. */
