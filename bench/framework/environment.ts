@@ -27,12 +27,15 @@ export function readEnvironment(): Environment {
   };
 }
 
-/** The commit that is measured, marked when files differ from it. Undefined outside a git work tree. */
+/** What a benchmark writes itself. */
+const WRITTEN = ['bench/results', 'docs/performance.md', 'docs/plots'];
+
+/** The commit that is measured, marked when other files differ from it. Undefined outside a git work tree. */
 function commit(): string | undefined {
   if (Bun.which('git') === null) return undefined;
-  const described = Bun.spawnSync(['git', 'describe', '--always', '--dirty', '--abbrev=12'], {
-    cwd: ROOT,
-    stderr: 'ignore',
-  });
-  return described.exitCode === 0 ? described.stdout.toString().trim() : undefined;
+  const git = (...args: string[]) => Bun.spawnSync(['git', ...args], { cwd: ROOT, stderr: 'ignore' });
+  const head = git('rev-parse', '--short=12', 'HEAD');
+  if (head.exitCode !== 0) return undefined;
+  const differs = git('diff', '--quiet', 'HEAD', '--', '.', ...WRITTEN.map((path) => `:!${path}`));
+  return `${head.stdout.toString().trim()}${differs.exitCode === 0 ? '' : '-dirty'}`;
 }
