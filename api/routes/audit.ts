@@ -19,7 +19,9 @@ export const list = route({
     '+': 'reject',
     'from?': Timestamp,
     'to?': Timestamp,
-    'action?': type(/^[a-z_]+(\.[a-z_]+)+$/).and('string <= 64'),
+    'action?': type(/^[a-z_]+(\.[a-z_]+)+$/)
+      .describe('an action, for example job.create')
+      .and('string <= 64'),
     'resource?': '1 <= string <= 256',
     'tenant_id?': Uuid,
     'cursor?': CursorText,

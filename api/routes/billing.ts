@@ -153,7 +153,7 @@ export const invoiceCsv = route({
   description: 'One row a job: as many as the metered line of the invoice has.',
   access: 'billing:read',
   action: 'billing.invoice_jobs',
-  params: type({ invoice_id: /^in_[A-Za-z0-9]{1,64}$/ }),
+  params: type({ invoice_id: type(/^in_[A-Za-z0-9]{1,64}$/).describe('the id of an invoice, in_...') }),
   answers: {
     200: {
       description: 'job_id, agent, billable_at.',

@@ -27,14 +27,18 @@ export const Priority = type.enumerated(...PRIORITIES);
 export type Priority = typeof Priority.infer;
 
 /** A folder name: no separators, not `.` or `..`. */
-export const WorkspaceName = type(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/);
+export const WorkspaceName = type(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/).describe(
+  '1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."',
+);
 
 const COMMAND_MAX_CHARACTERS = 10_000;
 export const TIMEOUT_MAX_SECONDS = 39_600;
 export const TIMEOUT_DEFAULT_SECONDS = 3_600;
 
 /** Any text but NUL, which no process can be handed. */
-export const Command = type(/^[^\u0000]*$/).and(`1 <= string <= ${COMMAND_MAX_CHARACTERS}`);
+export const Command = type(/^[^\u0000]*$/)
+  .describe('text without NUL')
+  .and(`1 <= string <= ${COMMAND_MAX_CHARACTERS}`);
 
 /**
  * The client's own labels: short names, short values. The operation also bounds how many. Not `__proto__`,
@@ -49,7 +53,9 @@ export const METADATA_MAX_LABELS = 20;
 export const Failure = type({ code: /^[a-z_]{1,64}$/, message: 'string' });
 export type Failure = typeof Failure.infer;
 
-export const AgentName = type(/^[a-z][a-z0-9-]{0,31}$/);
+export const AgentName = type(/^[a-z][a-z0-9-]{0,31}$/).describe(
+  'the name of an agent: 1 to 32 lower-case letters, digits or "-", a letter first',
+);
 
 export const Job = type({
   job_id: Ulid,

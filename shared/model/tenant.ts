@@ -30,7 +30,7 @@ export const WORKING_STATUSES: readonly TenantStatus[] = ['active', 'past_due', 
 /** Linear-time check of one `@` between plausible parts; a mail is the only real proof. */
 export const Email = type(
   /^[^\s@<>"\u0000-\u001f\u007f]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}$/,
-);
+).describe('an e-mail address');
 
 /** Limits that override the plan's; null or absent means the plan decides. */
 export const LimitOverrides = type({

@@ -6,7 +6,8 @@ export type ProblemBody = typeof Problem.infer;
 
 /**
  * The problem that an answer carries, after holding it to what every refusal promises: the status and code
- * asked for, problem+json, one request id, WWW-Authenticate on 401, and none of `secrets` anywhere in it.
+ * asked for, problem+json, one request id, WWW-Authenticate on 401, words in place of regular expressions, and none
+ * of `secrets` anywhere in it.
  */
 export async function expectProblem(
   answer: Response,
@@ -21,6 +22,7 @@ export async function expectProblem(
   if (problem instanceof type.errors) throw new Error(problem.summary);
   expect(problem).toMatchObject({ status, code, request_id: answer.headers.get('x-request-id') ?? 'none' });
   expect(answer.headers.has('www-authenticate')).toBe(status === 401);
+  expect(text).not.toContain('matched by');
   const headers = JSON.stringify([...answer.headers]);
   for (const secret of secrets) {
     expect(text).not.toContain(secret);
